@@ -1,0 +1,483 @@
+"""The nouns of edgebench: every value that passes from one room to another.
+
+All are frozen. Those that cross a file boundary (Measurement and its parts, DeviceProfile) are read
+through `pydantic.TypeAdapter`, so that a bad document is refused with the path of its key.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal, Protocol
+
+from pydantic import ConfigDict, JsonValue
+
+MEASUREMENT_SCHEMA: Final = "edgebench.measurement/1"
+
+
+class Format(StrEnum):
+    """What a model file is written in."""
+
+    KERAS = "keras"
+    SAVED_MODEL = "saved-model"
+    ONNX = "onnx"
+    TFLITE = "tflite"
+
+
+class Status(StrEnum):
+    """How far a number may be trusted, from best to worst."""
+
+    OK = "ok"
+    SUSPECT = "suspect"
+    INVALID = "invalid"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class Reason(StrEnum):
+    """Why a number is missing or deserves doubt: the closed list."""
+
+    NO_SENSOR = "no_sensor"
+    PERMISSION = "permission"
+    UNIT_AMBIGUOUS = "unit_ambiguous"
+    NOT_DISCHARGING = "not_discharging"
+    WINDOW_TOO_SHORT = "window_too_short"
+    TOO_FEW_SAMPLES = "too_few_samples"
+    N_EFF_LOW = "n_eff_low"
+    SENSOR_FROZEN = "sensor_frozen"
+    SENSOR_GAP = "sensor_gap"
+    RAIL_SET_CHANGED = "rail_set_changed"
+    IDLE_DRIFT = "idle_drift"
+    DELTA_BELOW_NOISE = "delta_below_noise"
+    COUNTER_BACKWARDS = "counter_backwards"
+    CLOCK_DRIFT = "clock_drift"
+    THROTTLED = "throttled"
+    UNDERVOLTAGE = "undervoltage"
+    OVERCURRENT = "overcurrent"
+    FREQ_UNSTABLE = "freq_unstable"
+    CONTENDED = "contended"
+    SWAP = "swap"
+    CI_NOT_MET = "ci_not_met"
+    NO_STEADY_STATE = "no_steady_state"
+    MULTIMODAL = "multimodal"
+    PERCENTILE_N = "percentile_n"
+    SILENT_FALLBACK = "silent_fallback"
+    PARTIAL_FALLBACK = "partial_fallback"
+    WRONG_OUTPUT = "wrong_output"
+    ENERGY_INCONSISTENT = "energy_inconsistent"
+    LEAK_SUSPECT = "leak_suspect"
+    INCOMPARABLE = "incomparable"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    # What measurement itself does not know of: why a cell has no numbers at all.
+    NO_DATA = "no_data"
+    NO_REFERENCE = "no_reference"
+    NOT_MEASURED = "not_measured"
+    NO_RUNTIME = "no_runtime"
+    RUNTIME_ERROR = "runtime_error"
+    UNSUPPORTED_INPUT = "unsupported_input"
+    KILLED = "killed"
+    TIMEOUT = "timeout"
+    DEVICE_LOST = "device_lost"
+    NO_SPACE = "no_space"
+    NOT_BUILT = "not_built"
+    NO_EFFECT = "no_effect"
+    GATE = "gate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantization:
+    """How integers of a tensor stand for reals: `real = scale * (stored - zero_point)`."""
+
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorSpec:
+    """One input or output of a model.
+
+    Attributes:
+        shape: One entry an axis, `None` where the axis is free; None where even the rank is free.
+        dtype: numpy's name of the element type, `"string"` for text.
+        quantization: How stored integers stand for reals; None for a tensor of plain values.
+    """
+
+    name: str
+    shape: tuple[int | None, ...] | None
+    dtype: str
+    quantization: Quantization | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A model file on the host.
+
+    Attributes:
+        gzip_bytes: Size after gzip level 9: what pruned and clustered weights really save.
+        sha256: Of the file, or of the sorted files of a folder.
+    """
+
+    path: Path
+    format: Format
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    size_bytes: int
+    gzip_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What the user brings: a name and a file."""
+
+    name: str
+    artifact: Artifact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One transformation, as the plan says it: `{ quantize = "int8", calibrate = "entropy" }`.
+
+    Attributes:
+        name: The key of the step, `quantize`.
+        value: Its main value, `"int8"`.
+        options: Everything else that stands beside it.
+    """
+
+    name: str
+    value: JsonValue
+    options: Mapping[str, JsonValue] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        options = ", ".join(f"{key}={value}" for key, value in self.options.items())
+        return f"{self.name} {self.value}" + (f" ({options})" if options else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Steps in order. An empty recipe is the float reference."""
+
+    name: str
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the steps; the name is left out, so that renaming makes nothing anew."""
+        document = [[step.name, step.value, dict(step.options)] for step in self.steps]
+        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """What one step did.
+
+    Attributes:
+        changed: Counts that the step changed, such as `{"int8_tensors": 12}`.
+        accuracy_before: On the validation set; None without one.
+        accuracy_after: On the validation set, by the host's kernels; None without one.
+        seconds: How long the step took when it was made, not when it came from the cache.
+        settings: All that the outcome depends on beside the input: seed, order of calibration.
+    """
+
+    step: str
+    changed: Mapping[str, JsonValue]
+    accuracy_before: float | None
+    accuracy_after: float | None
+    size_bytes: int
+    gzip_bytes: int
+    seconds: float
+    seed: int | None
+    settings: Mapping[str, JsonValue]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A compressed form of a model, ready for a device."""
+
+    model: Model
+    recipe: Recipe
+    artifact: Artifact
+    ledger: tuple[LedgerEntry, ...]
+
+    @property
+    def name(self) -> str:
+        """The recipe's name: what the user called this variant."""
+        return self.recipe.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceProfile:
+    """A kind of board, as `device_profiles/<name>.toml` describes it.
+
+    Attributes:
+        runtimes: In order of preference; a format takes the first that can run it.
+        match: Regular expressions on the device's own model string, by which it is proposed.
+        work_folder: Where edgebench works on the device; `~` is the login user's home.
+        energy_source: Which meter of the board itself is read; None where there is none.
+        traps: What spoils a measurement on this board, a sentence each.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: str
+    description: str
+    url: str
+    runtimes: tuple[str, ...]
+    match: tuple[str, ...] = ()
+    work_folder: str = "~/.cache/edgebench"
+    threads_max: int | None = None
+    governors: tuple[str, ...] = ()
+    temp_passive_c: float | None = None
+    energy_source: str | None = None
+    energy_scope: str | None = None
+    traps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """How a program on a device ended.
+
+    Attributes:
+        exit_code: As a POSIX shell gives it: 128 + n where signal n ended it.
+    """
+
+    argv: tuple[str, ...]
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+
+class Transport(Protocol):
+    """Run programs on one device, and copy files to and from it.
+
+    Every call has a total deadline. An implementation raises DeviceLost when the device does not
+    answer. A program that fails is no error here: its exit code is in the Completed.
+    """
+
+    @property
+    def address(self) -> str:
+        """Where the device stands, as the user would write it; never with a password."""
+
+    def run(self, argv: Sequence[str], *, timeout_s: float = 60.0, stdin: bytes = b"") -> Completed:
+        """Run a program to its end; argv reaches it as given, whatever shell lies between."""
+
+    def push(self, source: Path, target: PurePosixPath, *, timeout_s: float = 600.0) -> None:
+        """Copy a file to the device, as it is and under just that name."""
+
+    def pull(self, source: PurePosixPath, target: Path, *, timeout_s: float = 600.0) -> None:
+        """Copy a file from the device."""
+
+    def close(self) -> None:
+        """End the connection; a second call does nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A board that answered: what kind it is, how to reach it, what it says of itself.
+
+    Attributes:
+        facts: By name, as `edgebench.device.facts` reads them; None where the device did not say.
+        work_folder: Absolute, on the device.
+    """
+
+    name: str
+    profile: DeviceProfile
+    transport: Transport
+    facts: Mapping[str, JsonValue]
+    work_folder: PurePosixPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureProtocol:
+    """How to measure. `edgebench.measure.protocol.PRESETS` holds the named ones.
+
+    Attributes:
+        blocks_min: Every cell runs once a block, as a process of its own.
+        blocks_max: Blocks are added up to this many while an interval is wider than `ci_ratio`.
+        ci_ratio: Half-width of the 95 % interval of the median, over the median.
+        margin_ratio: Smallest difference between two variants that is called one.
+        memory_processes: Processes of the memory pass.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    preset: str
+    threads: tuple[int, ...] = (1,)
+    seed: int = 0
+    blocks_min: int
+    blocks_max: int
+    ci_ratio: float
+    margin_ratio: float
+    warmup_min_invokes: int
+    warmup_min_s: float
+    warmup_max_s: float
+    sample_min_invokes: int
+    sample_min_s: float
+    sample_max_s: float
+    memory_processes: int
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One question: this variant on this device, so.
+
+    Attributes:
+        variant: The variant's name; in `bench` the stem of the file.
+    """
+
+    variant: str
+    artifact: Artifact
+    device: str
+    runtime: str
+    threads: int = 1
+    accelerator: str = "cpu"
+    scenario: Literal["single"] = "single"
+
+    @property
+    def key(self) -> str:
+        """Names the cell, and its files: `int8.tflite.pi5.litert.t1.cpu`."""
+        parts = (
+            *(self.variant, self.artifact.format, self.device, self.runtime),
+            *(f"t{self.threads}", self.accelerator),
+        )
+        return ".".join("".join(c if c.isalnum() or c in "-_" else "_" for c in p) for p in parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One launch of the runner in the latency pass.
+
+    Attributes:
+        block: Which block it belongs to, from 0; pairs it with the other cells of that block.
+        position: When in the block it ran, from 0.
+        load_ns: Opening the model, up to the first inference.
+        first_ns: The first inference.
+        is_steady: Whether the latency had settled before the samples began.
+        state: What the device said of itself before and after; empty until it is asked.
+    """
+
+    block: int
+    position: int
+    started: str
+    load_ns: int
+    first_ns: int
+    warmup_invokes: int
+    warmup_s: float
+    is_steady: bool
+    samples: int
+    state: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryCheckpoint:
+    """The runner's memory at one moment, as the kernel counts it.
+
+    Attributes:
+        anonymous_bytes: What cannot be dropped under pressure; with `file_bytes` it is the PSS.
+        peak_bytes: Highest resident size since the checkpoint before; None where the kernel does
+            not let the high-water mark be reset.
+    """
+
+    rss_bytes: int
+    pss_bytes: int
+    anonymous_bytes: int
+    file_bytes: int
+    private_bytes: int
+    swap_bytes: int
+    peak_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryProcess:
+    """One launch of the memory pass: `s1` runtime loaded, `s2` model, `s3` first, `s4` steady."""
+
+    s0: MemoryCheckpoint
+    s1: MemoryCheckpoint
+    s2: MemoryCheckpoint
+    s3: MemoryCheckpoint
+    s4: MemoryCheckpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """How far two sets of outputs of the same inputs are one.
+
+    Attributes:
+        cosine: Smallest over the outputs; 1 is the same direction.
+        max_abs: Largest difference of any element, in the output's own unit.
+        top1: Share of samples with the same most probable class; None where there are no classes.
+        samples: How many inputs were compared.
+    """
+
+    cosine: float
+    max_abs: float
+    top1: float | None
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accuracy:
+    """A metric on labelled samples, with its 95 % interval.
+
+    Attributes:
+        on: Whose kernels computed the outputs.
+    """
+
+    metric: str
+    value: float
+    ci95: tuple[float, float]
+    samples: int
+    on: Literal["device", "host"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """The answer to a job: raw samples by process, never averages.
+
+    The samples themselves lie beside it in a `.npz` (`latency_ns_<block>`, in order of time);
+    here is everything else. A field that is None has its reason in `missing`.
+
+    Attributes:
+        agreement: With the host's float reference of the same format.
+        fidelity: With the same file run by the host: what the device's own kernels changed.
+        missing: Reason of each number that is absent, by field.
+        error: The runtime's own words, where the cell failed.
+        inputs: How the inputs came to be: from the data, from a file, or generated and with what
+            seed.
+        fingerprint: Hashes of `hw`, `sw` and `state`; only equal ones are compared.
+    """
+
+    schema: Literal["edgebench.measurement/1"] = MEASUREMENT_SCHEMA
+    key: str
+    created: str
+    seed: int
+    variant: str
+    format: Format
+    device: str
+    runtime: str
+    runtime_version: str | None
+    threads: int
+    accelerator: str
+    scenario: str = "single"
+    sha256: str
+    size_bytes: int
+    gzip_bytes: int
+    status: Status
+    reasons: tuple[Reason, ...] = ()
+    error: str | None = None
+    processes: tuple[Process, ...] = ()
+    memory: tuple[MemoryProcess, ...] = ()
+    accuracy: Accuracy | None = None
+    agreement: Agreement | None = None
+    fidelity: Agreement | None = None
+    energy: None = None
+    inputs: Mapping[str, JsonValue] = field(default_factory=dict)
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, Reason] = field(default_factory=dict)
+
+
+Progress = Callable[[str], None]

@@ -1,0 +1,170 @@
+"""The contract with the device: one job document in, one result document out.
+
+`runners/` is the program that reads the one and writes the other. On a board it is started detached
+(`edgebench.device.jobs`); `run_here` starts it on this machine, to its end, in a process of its
+own, so that a model that crashes its runtime takes nothing with it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from edgebench.core import MemoryProcess, Reason, TensorSpec
+from edgebench.errors import JobFailed
+
+JOB_SCHEMA: Final = "edgebench.job/1"
+RESULT_SCHEMA: Final = "edgebench.result/1"
+
+# The wheel of onnxruntime starts an uploader from 1.29 on, unless this stands before its import.
+ENVIRONMENT: Final[Mapping[str, str]] = {"ORT_DISABLE_TELEMETRY": "1"}
+
+Runtime = Literal["litert", "tflite-runtime", "onnxruntime"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """When to stop warming up and when to stop sampling; every limit must hold but the last."""
+
+    warmup_min_invokes: int = 5
+    warmup_min_s: float = 1.0
+    warmup_max_s: float = 30.0
+    sample_min_invokes: int = 64
+    sample_min_s: float = 3.0
+    sample_max_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerJob:
+    """What the runner is asked. Paths are the device's; relative ones are to the job's folder.
+
+    Attributes:
+        inputs: A `.npz` with one array an input, the first axis being the sample; None to have the
+            runner generate one sample within each input's own range.
+        save_inputs: Where the runner writes the inputs that it generated.
+        shapes: Values of free axes by input name; an axis not named is 1.
+        ranges: `[low, high]` for generated values by input name.
+    """
+
+    schema: Literal["edgebench.job/1"] = JOB_SCHEMA
+    kind: Literal["latency", "memory", "outputs"]
+    model: str
+    runtime: Runtime
+    threads: int = 1
+    accelerator: str = "cpu"
+    inputs: str | None = None
+    save_inputs: str | None = None
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    seed: int = 0
+    loop: Loop = field(default_factory=Loop)
+    result: str = "result.json"
+    samples: str = "samples.npz"
+    outputs: str = "outputs.npz"
+
+    def to_json(self) -> str:
+        """The job document."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyResult:
+    """Times of the latency pass; the samples lie in `samples.npz` as `latency_ns`, int64."""
+
+    load_ns: int
+    first_ns: int
+    warmup_invokes: int
+    warmup_s: float
+    is_steady: bool
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerResult:
+    """What the runner answered.
+
+    Attributes:
+        reason: Of the closed list, where it failed.
+        error: The runtime's own words, where it failed.
+        environment: Python, numpy and so on, as the runner saw them.
+        inputs_made: How the inputs came to be.
+    """
+
+    schema: Literal["edgebench.result/1"] = RESULT_SCHEMA
+    status: Literal["ok", "failed"]
+    reason: Reason | None = None
+    error: str | None = None
+    runtime: str
+    runtime_version: str | None = None
+    environment: Mapping[str, JsonValue] = field(default_factory=dict)
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+    inputs_made: Mapping[str, JsonValue] = field(default_factory=dict)
+    latency: LatencyResult | None = None
+    memory: MemoryProcess | None = None
+
+
+_RESULT = TypeAdapter(RunnerResult)
+
+
+def shipped(name: str) -> Path:
+    """A folder that ships beside the package: in the wheel inside it, in a checkout next to it."""
+    package = Path(str(resources.files("edgebench")))
+    inside = package / "shipped" / name
+    return inside if inside.is_dir() else package.parent / name
+
+
+def read_result(document: bytes) -> RunnerResult:
+    """Read a result document; raises JobFailed where the runner says that it failed."""
+    try:
+        result = _RESULT.validate_json(document)
+    except ValidationError as error:
+        msg = f"The runner's result document is not one: {error}."
+        raise JobFailed(msg, reason=Reason.RUNTIME_ERROR) from error
+    if result.status == "failed":
+        raise JobFailed(
+            result.error or "The runner gave no reason.",
+            reason=result.reason or Reason.RUNTIME_ERROR,
+        )
+    return result
+
+
+def run_here(
+    job: RunnerJob, folder: Path, *, timeout_s: float = 600.0, python: str = sys.executable
+) -> RunnerResult:
+    """Run the job on this machine in a process of its own; its files land in `folder`.
+
+    Raises:
+        JobFailed: The runner failed, was killed (a runtime that crashes does that), or took longer
+            than `timeout_s`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / job.result).unlink(missing_ok=True)
+    (folder / "job.json").write_text(job.to_json())
+    argv = [python, "-s", str(shipped("runners") / "run.py"), str(folder / "job.json")]
+    try:
+        done = subprocess.run(
+            argv,
+            env={**os.environ, **ENVIRONMENT},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        msg = f"{Path(job.model).name} took longer than {timeout_s:.0f} s on this machine."
+        raise JobFailed(msg, reason=Reason.TIMEOUT) from error
+    result = folder / job.result
+    if not result.exists():
+        tail = done.stderr.decode(errors="replace")[-600:].strip()
+        msg = f"The runner ended with code {done.returncode} and wrote no result: {tail or '-'}"
+        raise JobFailed(msg, reason=Reason.KILLED if done.returncode < 0 else Reason.RUNTIME_ERROR)
+    return read_result(result.read_bytes())
