@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ConfigDict, JsonValue
 
 MEASUREMENT_SCHEMA: Final = "edgebench.measurement/1"
@@ -424,10 +426,12 @@ class Accuracy:
     """A metric on labelled samples, with its 95 % interval.
 
     Attributes:
+        kind: Of a share, between 0 and 1, more is better; of an error, less.
         on: Whose kernels computed the outputs.
     """
 
     metric: str
+    kind: Literal["share", "error"] = "share"
     value: float
     ci95: tuple[float, float]
     samples: int
@@ -478,6 +482,20 @@ class Measurement:
     inputs: Mapping[str, JsonValue] = field(default_factory=dict)
     fingerprint: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, Reason] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A measurement with its raw samples.
+
+    Attributes:
+        samples: Latency in nanoseconds by block, each `(invocation,)` in order of time.
+        scores: The metric of each labelled sample, `(sample,)`: pairs a cell with its reference.
+    """
+
+    measurement: Measurement
+    samples: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)
+    scores: NDArray[np.float64] | None = None
 
 
 Progress = Callable[[str], None]

@@ -1,0 +1,34 @@
+"""The command line: the only place that knows click, exit codes and colours."""
+
+import click
+
+import edgebench
+from edgebench.cli import bench, device, plan, results
+from edgebench.errors import EdgebenchError
+
+
+class Commands(click.Group):
+    """Shows what the user can mend as a sentence and a hint; everything else is a bug."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command, and end with the exit code of what went wrong."""
+        try:
+            return super().invoke(ctx)
+        except EdgebenchError as error:
+            click.secho(f"error: {error}", fg="red", err=True)
+            if error.hint:
+                click.echo(f"hint: {error.hint}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(edgebench.__version__)
+def main() -> None:
+    """Which compressed form of a model should ship on a device: measured there, never guessed."""
+
+
+for command in (
+    *(plan.demo, plan.init, plan.lint, plan.run, plan.compress),
+    *(bench.bench, device.device, results.results),
+):
+    main.add_command(command)

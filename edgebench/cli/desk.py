@@ -1,0 +1,44 @@
+"""What every command needs: where to work, and how to speak to the user."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from edgebench.core import Progress
+    from edgebench.workflow import Desk
+
+
+def desk_at(out: Path) -> "Desk":
+    """Runs land in `out`; what can be used again lies in the user's cache."""
+    from edgebench.workflow import Desk
+
+    password = ask_password if sys.stdin.isatty() else None
+    return Desk(out=out, cache=cache_folder(), progress=progress_lines(), password=password)
+
+
+def cache_folder() -> Path:
+    """`EDGEBENCH_CACHE`, else the place that the desktop's standard names."""
+    if named := os.environ.get("EDGEBENCH_CACHE"):
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "edgebench"
+
+
+def progress_lines() -> "Progress":
+    """A line a step on stderr, with the seconds since the start."""
+    started = time.monotonic()
+
+    def show(text: str) -> None:
+        click.secho(f"[{time.monotonic() - started:5.0f} s] {text}", dim=True, err=True)
+
+    return show
+
+
+def ask_password(address: str) -> str:
+    """Ask for a password without showing it."""
+    return str(click.prompt(f"Password for {address}", hide_input=True, err=True))

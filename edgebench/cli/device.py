@@ -1,0 +1,70 @@
+"""Commands on the user's own devices."""
+
+import json
+
+import click
+
+from edgebench.cli.desk import ask_password
+from edgebench.cli.plan import JSON
+
+
+@click.group()
+def device() -> None:
+    """The boards that you have, and what they say of themselves."""
+
+
+@device.command("list")
+@JSON
+def list_devices(as_json: bool) -> None:
+    """Show the inventory."""
+    from dataclasses import asdict
+
+    from edgebench.device.inventory import read_inventory
+
+    entries = [asdict(entry) for entry in read_inventory().values()]
+    if as_json:
+        click.echo(json.dumps({"devices": entries}, indent=1))
+        return
+    for entry in entries:
+        click.echo(f"{entry['name']}\t{entry['address']}\t{entry['profile'] or '-'}")
+    if not entries:
+        click.echo("No devices yet: `edgebench device add pi5 ssh://pi@host`.", err=True)
+
+
+@device.command("add")
+@click.argument("name")
+@click.argument("address")
+@click.option("--profile", help="What kind of board it is; else its own facts say.")
+@click.option("--password-env", help="The environment variable that holds its password.")
+def add(name: str, address: str, profile: str | None, password_env: str | None) -> None:
+    """Keep a device under NAME; ADDRESS is local://, ssh://user@host:port or replay://FILE."""
+    from edgebench.device.inventory import Entry, add_entry
+
+    add_entry(Entry(name=name, address=address, profile=profile, password_env=password_env))
+
+
+@device.command("remove")
+@click.argument("name")
+def remove(name: str) -> None:
+    """Forget a device; nothing on it is touched."""
+    from edgebench.device.inventory import remove_entry
+
+    remove_entry(name)
+
+
+@device.command("probe")
+@click.argument("name")
+@click.option("--profile", help="What kind of board it is; else its own facts say.")
+@JSON
+def probe(name: str, profile: str | None, as_json: bool) -> None:
+    """Print what a device (a name, or an address) says of itself."""
+    from edgebench.device.connect import connect
+
+    found = connect(name, profile=profile, password=ask_password)
+    found.transport.close()
+    facts = {"profile": found.profile.name, "work_folder": str(found.work_folder), **found.facts}
+    if as_json:
+        click.echo(json.dumps(facts, indent=1))
+        return
+    for key, value in facts.items():
+        click.echo(f"{key:24} {'-' if value is None else value}")

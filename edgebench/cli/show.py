@@ -1,0 +1,115 @@
+"""A run on the terminal."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from edgebench.core import Reason
+    from edgebench.results.cells import Cell
+    from edgebench.workflow import Outcome
+    from edgebench.workflow.build import Built
+
+# What fits a terminal; the whole of it stands in table.csv and table.md.
+SHOWN = ("variant", "format", "size", "p50 ms", "vs float", "memory MB", "accuracy %", "status")
+
+
+def show_outcome(outcome: "Outcome", *, as_json: bool) -> None:
+    """The tables and the verdicts, or one JSON document; ends with the run's exit code."""
+    if as_json:
+        click.echo(json.dumps(outcome.document(), indent=1))
+    else:
+        _show_tables(outcome)
+    if outcome.exit_code:
+        sys.exit(outcome.exit_code)
+
+
+def show_built(
+    built: "list[Built]",
+    not_built: "dict[str, tuple[Reason, str]]",
+    *,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    """What `compress` made; ends with 3 where something could not be made."""
+    from edgebench.units import show_size
+
+    rows: list[dict[str, Any]] = [
+        {
+            "variant": item.variant.name,
+            "format": item.target.value,
+            "size_bytes": item.variant.artifact.size_bytes,
+            "gzip_bytes": item.variant.artifact.gzip_bytes,
+            "accuracy": item.variant.ledger[-1].accuracy_after if item.variant.ledger else None,
+            "file": str(folder / f"{item.variant.name}.{item.target.value}"),
+        }
+        for item in built
+    ]
+    missing = {name: {"reason": r.value, "error": e} for name, (r, e) in not_built.items()}
+    if as_json:
+        click.echo(json.dumps({"variants": rows, "not_built": missing}, indent=1))
+    else:
+        for row in rows:
+            click.echo(f"{row['file']}\t{show_size(row['size_bytes'])}")
+        for name, what in missing.items():
+            click.echo(f"! {name}: {what['error']}")
+    if missing:
+        sys.exit(3)
+
+
+def _show_tables(outcome: "Outcome") -> None:
+    from rich.console import Console
+
+    from edgebench.results.tables import target_row, trouble
+
+    console = Console(highlight=False)
+    for device in dict.fromkeys(cell.spec.device for cell in outcome.cells):
+        rows = [cell for cell in outcome.cells if cell.spec.device == device]
+        console.print(_table(device, rows))
+    if outcome.checked:
+        console.print(_grid("Targets", [target_row(c) for c in outcome.checked]))
+    for text in (*trouble(outcome.cells), *_missing(outcome)):
+        console.print(f"! {text}", markup=False, soft_wrap=True)
+    for advice in outcome.advice:
+        name = f"{advice.cell.spec.variant}.{advice.cell.spec.format}" if advice.cell else "nothing"
+        console.print(f"[bold]{advice.device}: ship {name}[/bold]", soft_wrap=True)
+        console.print(f"  because: {advice.why}", markup=False, soft_wrap=True)
+    console.print(f"{outcome.folder}", markup=False, soft_wrap=True)
+
+
+def _missing(outcome: "Outcome") -> list[str]:
+    return [
+        *(f"{name}: {error}" for name, (_, error) in outcome.run.not_built.items()),
+        *(f"{name}: {error}" for name, error in outcome.run.lost.items()),
+    ]
+
+
+def _table(device: str, cells: "list[Cell]") -> "Table":
+    from edgebench.results.tables import readable_rows
+
+    threads = {cell.spec.threads for cell in cells}
+    shown = SHOWN if len(threads) == 1 else (*SHOWN[:2], "threads", *SHOWN[2:])
+    rows = [{name: row[name] for name in shown} for row in readable_rows(cells)]
+    return _grid(f"{device}, 95 % intervals in brackets", rows)
+
+
+def _grid(title: str, rows: list[dict[str, str]]) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in rows[0] if rows else ():
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row.values(), style=_style(" ".join(row.values())))
+    return table
+
+
+def _style(text: str) -> str | None:
+    bad = ("invalid", "failed", "refused", "FAIL")
+    return "red" if any(word in text for word in bad) else None

@@ -1,0 +1,1 @@
+"""Keep runs on disk, and say what they mean: tables, verdicts, the variant to ship."""

@@ -1,0 +1,243 @@
+"""A cell as it is read: its measurement, and the statistics computed from the raw samples."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from pydantic import JsonValue
+
+from edgebench.core import Measurement, Reason, Recorded, Status
+from edgebench.measure.memory import MemorySummary, summarize_memory
+from edgebench.measure.stats import (
+    Comparison,
+    Interval,
+    LatencySummary,
+    compare,
+    mean_interval,
+    summarize,
+)
+from edgebench.results.store import CellSpec
+from edgebench.units import mb_from_bytes, ms_from_ns
+
+# What a doubtful output or a failed run leaves of the numbers: nothing.
+HIDDEN: Final = frozenset({Status.INVALID, Status.REFUSED, Status.FAILED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One row of the table.
+
+    Attributes:
+        measurement: None where the cell was not measured yet.
+        latency: None where there are no samples, or where they are hidden: a variant that computes
+            something else has no latency worth a number.
+        comparison: With the reference of the same format, device and threads.
+        drop_points: Accuracy that the reference has more, in points, by paired samples.
+        reasons: Of the measurement and of its statistics.
+    """
+
+    spec: CellSpec
+    measurement: Measurement | None
+    latency: LatencySummary | None
+    memory: MemorySummary | None
+    comparison: Comparison | None
+    size_ratio: float | None
+    drop_points: Interval | None
+    status: Status
+    reasons: tuple[Reason, ...]
+    recorded: Recorded | None
+
+
+def read_cells(
+    specs: Sequence[CellSpec],
+    recorded: Mapping[str, Recorded],
+    *,
+    margin_ratio: float,
+    ci_ratio: float,
+) -> tuple[Cell, ...]:
+    """Every cell of a run with its statistics, in the run's order."""
+    return tuple(
+        _cell(
+            spec,
+            recorded.get(spec.key),
+            recorded.get(spec.reference or ""),
+            margin_ratio=margin_ratio,
+            ci_ratio=ci_ratio,
+        )
+        for spec in specs
+    )
+
+
+def _cell(
+    spec: CellSpec,
+    recorded: Recorded | None,
+    reference: Recorded | None,
+    *,
+    margin_ratio: float,
+    ci_ratio: float,
+) -> Cell:
+    if recorded is None:
+        return Cell(
+            spec=spec,
+            measurement=None,
+            latency=None,
+            memory=None,
+            comparison=None,
+            size_ratio=None,
+            drop_points=None,
+            status=Status.FAILED,
+            reasons=(Reason.NOT_MEASURED,),
+            recorded=None,
+        )
+    measurement = recorded.measurement
+    is_hidden = measurement.status in HIDDEN
+    latency = None
+    if not is_hidden:
+        latency = summarize(recorded.samples, measurement.processes, ci_ratio=ci_ratio)
+    memory = None if is_hidden else summarize_memory(measurement.memory)
+    doubts = (latency.reasons if latency else ()) + (memory.reasons if memory else ())
+    reasons = tuple(dict.fromkeys((*measurement.reasons, *doubts)))
+    status = measurement.status
+    if status is Status.OK and reasons:
+        status = Status.SUSPECT
+    base = reference.measurement if reference else None
+    return Cell(
+        spec=spec,
+        measurement=measurement,
+        latency=latency,
+        memory=memory,
+        comparison=_compare(recorded, reference, margin_ratio) if latency else None,
+        size_ratio=measurement.size_bytes / base.size_bytes if base else None,
+        drop_points=None if is_hidden else _drop(recorded, reference),
+        status=status,
+        reasons=reasons,
+        recorded=recorded,
+    )
+
+
+def _compare(
+    recorded: Recorded, reference: Recorded | None, margin_ratio: float
+) -> Comparison | None:
+    if reference is None or reference.measurement.status in HIDDEN or not reference.samples:
+        return None
+    if reference.measurement.key == recorded.measurement.key:
+        return None
+    return compare(recorded.samples, reference.samples, margin_ratio=margin_ratio)
+
+
+def _drop(recorded: Recorded, reference: Recorded | None) -> Interval | None:
+    """How much accuracy was lost, sample by sample: far narrower than the two intervals apart."""
+    accuracy = recorded.measurement.accuracy
+    if reference is None or reference.scores is None or recorded.scores is None:
+        return None
+    if accuracy is None or accuracy.kind != "share":
+        return None
+    if len(reference.scores) != len(recorded.scores):
+        return None
+    return mean_interval(100 * (np.asarray(reference.scores) - np.asarray(recorded.scores)))
+
+
+def cell_document(cell: Cell) -> dict[str, JsonValue]:
+    """The cell as `--json` prints it; no key is left out, what is not known is null."""
+    measurement = cell.measurement
+    return {
+        "key": cell.spec.key,
+        "variant": cell.spec.variant,
+        "format": cell.spec.format,
+        "device": cell.spec.device,
+        "runtime": cell.spec.runtime,
+        "runtime_version": measurement.runtime_version if measurement else None,
+        "threads": cell.spec.threads,
+        "accelerator": cell.spec.accelerator,
+        "status": cell.status.value,
+        "reasons": [reason.value for reason in cell.reasons],
+        "error": measurement.error if measurement else None,
+        "size_bytes": measurement.size_bytes if measurement else None,
+        "gzip_bytes": measurement.gzip_bytes if measurement else None,
+        **_latency_document(cell.latency),
+        "memory_mb": _memory_document(cell.memory),
+        "energy_mj": {
+            "gross": None,
+            "dynamic": None,
+            "source": None,
+            "scope": None,
+            "reason": Reason.NOT_MEASURED.value,
+        },
+        "accuracy": _accuracy_document(cell),
+        "agreement": _agreement_document(measurement),
+        "vs_reference": _reference_document(cell),
+    }
+
+
+def _latency_document(latency: LatencySummary | None) -> dict[str, JsonValue]:
+    keys = ("p50", "p50_ci95", "p90", "p90_ci95", "p99", "p99_ci95", "mean", "min")
+    times: dict[str, JsonValue] = dict.fromkeys(keys)
+    if latency is None:
+        empty: dict[str, JsonValue] = {**times, "n": 0, "processes": 0}
+        return {"latency_ms": empty, "load_ms": None, "first_ms": None}
+    for name, interval in (("p50", latency.p50), ("p90", latency.p90), ("p99", latency.p99)):
+        if interval is not None:
+            times[name] = ms_from_ns(interval.value)
+            times[f"{name}_ci95"] = [ms_from_ns(interval.low), ms_from_ns(interval.high)]
+    times["mean"] = ms_from_ns(latency.mean)
+    times["min"] = ms_from_ns(latency.min)
+    return {
+        "latency_ms": {**times, "n": latency.n, "processes": latency.processes},
+        "load_ms": ms_from_ns(latency.load_ns),
+        "first_ms": ms_from_ns(latency.first_ns),
+    }
+
+
+def _memory_document(memory: MemorySummary | None) -> dict[str, JsonValue]:
+    if memory is None:
+        return dict.fromkeys(("model", "anonymous", "load_peak", "run_peak", "total", "spread"))
+    sizes = {
+        "model": memory.model_bytes,
+        "anonymous": memory.anonymous_bytes,
+        "load_peak": memory.load_peak_bytes,
+        "run_peak": memory.run_peak_bytes,
+        "total": memory.total_bytes,
+        "spread": memory.spread_bytes,
+    }
+    return {name: None if size is None else mb_from_bytes(size) for name, size in sizes.items()}
+
+
+def _accuracy_document(cell: Cell) -> dict[str, JsonValue]:
+    accuracy = cell.measurement.accuracy if cell.measurement else None
+    if accuracy is None:
+        missing = cell.measurement.missing.get("accuracy") if cell.measurement else None
+        reason = missing or Reason.NOT_MEASURED
+        keys = ("metric", "value", "ci95")
+        return {**dict.fromkeys(keys), "n": 0, "on": None, "reason": reason.value}
+    return {
+        "metric": accuracy.metric,
+        "value": accuracy.value,
+        "ci95": list(accuracy.ci95),
+        "n": accuracy.samples,
+        "on": accuracy.on,
+        "reason": None,
+    }
+
+
+def _agreement_document(measurement: Measurement | None) -> dict[str, JsonValue]:
+    agreement = measurement.agreement if measurement else None
+    if agreement is None:
+        return {"cosine": None, "max_abs": None, "top1": None}
+    return {
+        "cosine": agreement.cosine,
+        "max_abs": agreement.max_abs,
+        "top1": agreement.top1,
+    }
+
+
+def _reference_document(cell: Cell) -> dict[str, JsonValue]:
+    comparison, drop = cell.comparison, cell.drop_points
+    return {
+        "latency_ratio": comparison.ratio.value if comparison else None,
+        "latency_ratio_ci95": [comparison.ratio.low, comparison.ratio.high] if comparison else None,
+        "verdict": comparison.verdict if comparison else None,
+        "size_ratio": cell.size_ratio,
+        "accuracy_drop_points": drop.value if drop else None,
+        "accuracy_drop_points_ci95": [drop.low, drop.high] if drop else None,
+    }

@@ -1,0 +1,111 @@
+"""The answer: which variant should ship on a device, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from edgebench.core import Status
+from edgebench.measure.stats import compare
+from edgebench.results.cells import Cell
+from edgebench.results.targets import Checked, Verdict
+from edgebench.units import ms_from_ns, show_size
+
+# Without a limit of the user's own, a variant that loses more than this is not advised.
+DROP_POINTS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """What to ship on one device.
+
+    Attributes:
+        cell: None where nothing measured can be advised.
+        why: A sentence with its numbers.
+    """
+
+    device: str
+    cell: Cell | None
+    why: str
+
+
+def advise(
+    cells: Sequence[Cell],
+    checked: Sequence[Checked],
+    *,
+    margin_ratio: float,
+    drop_points: float | None = None,
+) -> tuple[Advice, ...]:
+    """For each device the smallest of the variants that none is faster than.
+
+    A variant is eligible whose limits all hold and which lost at most `drop_points` of accuracy,
+    by default one point. Of these, the fastest and all that are equivalent to it by the margin; of
+    those, the smallest file.
+    """
+    devices = dict.fromkeys(cell.spec.device for cell in cells)
+    failing = {c.key for c in checked if c.verdict is not Verdict.PASS}
+    limit = DROP_POINTS if drop_points is None else drop_points
+    return tuple(
+        _advise_device(
+            device,
+            [
+                cell
+                for cell in cells
+                if cell.spec.device == device
+                and cell.spec.key not in failing
+                and _is_eligible(cell, limit)
+            ],
+            margin_ratio,
+        )
+        for device in devices
+    )
+
+
+def _is_eligible(cell: Cell, drop_points: float) -> bool:
+    if cell.status not in {Status.OK, Status.SUSPECT} or cell.latency is None:
+        return False
+    return cell.drop_points is None or cell.drop_points.value <= drop_points
+
+
+def _advise_device(device: str, eligible: Sequence[Cell], margin_ratio: float) -> Advice:
+    if not eligible:
+        why = "no variant was measured that holds every limit"
+        return Advice(device=device, cell=None, why=why)
+    fastest = min(eligible, key=lambda cell: cell.latency.p50.value if cell.latency else 0.0)
+    tied = [cell for cell in eligible if _is_tied(cell, fastest, margin_ratio)]
+    best = min(tied, key=_size_bytes)
+    return Advice(device=device, cell=best, why=_why(best, fastest, len(tied)))
+
+
+def _is_tied(cell: Cell, fastest: Cell, margin_ratio: float) -> bool:
+    if cell is fastest or cell.recorded is None or fastest.recorded is None:
+        return cell is fastest
+    samples, reference = cell.recorded.samples, fastest.recorded.samples
+    verdict = compare(samples, reference, margin_ratio=margin_ratio).verdict
+    return verdict in {"equivalent", "different_but_small"}
+
+
+def _size_bytes(cell: Cell) -> int:
+    return cell.measurement.size_bytes if cell.measurement else 0
+
+
+def _why(best: Cell, fastest: Cell, tied: int) -> str:
+    latency = best.latency
+    parts = []
+    if latency is not None:
+        low, high = ms_from_ns(latency.p50.low), ms_from_ns(latency.p50.high)
+        parts.append(f"p50 {ms_from_ns(latency.p50.value):.3g} ms [{low:.3g}, {high:.3g}]")
+    if best.comparison is not None:
+        ratio, verdict = best.comparison.ratio, best.comparison.verdict.replace("_", " ")
+        parts.append(
+            f"{ratio.value:.2f}x [{ratio.low:.2f}, {ratio.high:.2f}] the time of the float "
+            f"{best.spec.format} ({verdict})"
+        )
+    parts.append(show_size(_size_bytes(best)))
+    if best.drop_points is not None:
+        drop = best.drop_points
+        parts.append(f"{drop.value:+.1f} points lost [{drop.low:+.1f}, {drop.high:+.1f}]")
+    if tied > 1:
+        parts.append(f"the smallest of {tied} that cannot be told apart in speed")
+    elif best is fastest:
+        parts.append("the fastest of those that keep their accuracy and limits")
+    return "; ".join(parts)

@@ -1,0 +1,202 @@
+"""A run on disk: a folder, every file written to a temporary name and renamed.
+
+<UTC time>-<name>-<4 hex>/
+  run.json                 the plan, the environment, the devices, the cells to measure
+  variants/                the artifacts, and beside each its ledger
+  measurements/<key>.json  one Measurement
+  samples/<key>.npz        its raw latency samples by block
+"""
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Literal
+
+import numpy as np
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from edgebench.core import Measurement, Reason, Recorded, Variant
+from edgebench.errors import ConfigError
+
+RUN_SCHEMA: Final = "edgebench.run/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellSpec:
+    """A cell that the run is to hold, whether it is measured yet or not.
+
+    Attributes:
+        reference: Key of the cell that its ratios are to; its own for the reference itself, None
+            where there is none.
+    """
+
+    key: str
+    variant: str
+    format: str
+    device: str
+    runtime: str | None
+    threads: int
+    accelerator: str = "cpu"
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDocument:
+    """`run.json`.
+
+    Attributes:
+        plan: The whole plan as it was read; for `bench` the files and options instead.
+        base: The folder that paths of the plan are relative to.
+        protocol: Every value of it, presets resolved.
+        not_built: Reason and words for each variant that could not be made, by `name.format`.
+        lost: Why a device could not be used, by its name.
+        finished: Whether the run came to its end; a run that was cut off is valid and resumable.
+    """
+
+    schema: Literal["edgebench.run/1"] = RUN_SCHEMA
+    command: Literal["run", "bench"]
+    name: str
+    created: str
+    base: str
+    plan: Mapping[str, JsonValue]
+    protocol: Mapping[str, JsonValue]
+    host: Mapping[str, JsonValue]
+    devices: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
+    cells: tuple[CellSpec, ...] = ()
+    not_built: Mapping[str, tuple[Reason, str]] = field(default_factory=dict)
+    lost: Mapping[str, str] = field(default_factory=dict)
+    seed: int
+    finished: bool = False
+
+
+_RUN: Final = TypeAdapter(RunDocument)
+_MEASUREMENT: Final = TypeAdapter(Measurement)
+
+
+@contextlib.contextmanager
+def written(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears under its name when the block ends well, and not at all otherwise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files for the owner alone; a result is as readable as any other file.
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def create_run(out: Path, document: RunDocument) -> Path:
+    """Make the folder of a new run, named for its time and its plan."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", document.name).strip("-") or "run"
+    folder = out / f"{stamp}-{name}-{secrets.token_hex(2)}"
+    folder.mkdir(parents=True)
+    write_run(folder, document)
+    return folder
+
+
+def write_run(folder: Path, document: RunDocument) -> None:
+    """Write `run.json`."""
+    _write_json(folder / "run.json", asdict(document))
+
+
+def read_run(folder: Path) -> RunDocument:
+    """Read `run.json`; raises ConfigError where the folder is no run."""
+    path = folder / "run.json"
+    try:
+        return _RUN.validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        msg = f"{str(folder)!r} is no run: it holds no run.json."
+        raise ConfigError(msg, hint="`edgebench results list` shows what there is.") from error
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        msg = f"{path}: `{where}`: {fault['msg']}."
+        raise ConfigError(msg, hint="Was it written by another version of edgebench?") from error
+
+
+def find_runs(out: Path) -> tuple[Path, ...]:
+    """The runs in a folder, oldest first."""
+    if not out.is_dir():
+        return ()
+    return tuple(sorted(path.parent for path in out.glob("*/run.json")))
+
+
+def write_recorded(folder: Path, recorded: Recorded) -> None:
+    """Keep a measurement: first the samples, then the document that speaks of them."""
+    key = recorded.measurement.key
+    with written(folder / "samples" / f"{key}.npz") as file:
+        arrays: dict[str, Any] = {
+            f"latency_ns_{block}": ns for block, ns in sorted(recorded.samples.items())
+        }
+        if recorded.scores is not None:
+            arrays["scores"] = recorded.scores
+        np.savez_compressed(file, **arrays)
+    _write_json(folder / "measurements" / f"{key}.json", asdict(recorded.measurement))
+
+
+def read_recorded(folder: Path, key: str) -> Recorded | None:
+    """A measurement of a run; None where there is none yet.
+
+    Processes whose samples did not reach the disk are left out: they were cut off.
+    """
+    document = folder / "measurements" / f"{key}.json"
+    if not document.exists():
+        return None
+    try:
+        measurement = _MEASUREMENT.validate_json(document.read_bytes())
+    except ValidationError as error:
+        msg = f"{document} is no measurement: {error.errors()[0]['msg']}."
+        raise ConfigError(msg) from error
+    samples = {}
+    with np.load(folder / "samples" / f"{key}.npz", allow_pickle=False) as arrays:
+        for process in measurement.processes:
+            samples[process.block] = arrays[f"latency_ns_{process.block}"]
+        scores = arrays.get("scores")
+    return Recorded(measurement=measurement, samples=samples, scores=scores)
+
+
+def read_all(folder: Path, document: RunDocument) -> dict[str, Recorded]:
+    """Every measurement that the run holds, by key."""
+    found = {cell.key: read_recorded(folder, cell.key) for cell in document.cells}
+    return {key: recorded for key, recorded in found.items() if recorded is not None}
+
+
+def write_variant(folder: Path, variant: Variant, *, compat: frozenset[str]) -> None:
+    """Keep a variant's artifact and its ledger; a form for an old runtime is named for it."""
+    artifact = variant.artifact
+    name = ".".join((variant.name, *sorted(compat), artifact.format))
+    with written(folder / "variants" / name) as file, artifact.path.open("rb") as source:
+        shutil.copyfileobj(source, file)
+    ledger: dict[str, JsonValue] = {
+        "schema": "edgebench.ledger/1",
+        "variant": variant.name,
+        "model": variant.model.name,
+        "model_sha256": variant.model.artifact.sha256,
+        "sha256": artifact.sha256,
+        "size_bytes": artifact.size_bytes,
+        "gzip_bytes": artifact.gzip_bytes,
+        "steps": [asdict(entry) for entry in variant.ledger],
+    }
+    _write_json(folder / "variants" / f"{name}.json", ledger)
+
+
+def _write_json(path: Path, document: Mapping[str, object] | Sequence[object]) -> None:
+    with written(path) as file:
+        file.write(json.dumps(document, indent=1, default=str).encode() + b"\n")

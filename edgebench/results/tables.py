@@ -1,0 +1,163 @@
+"""The cells as rows: for a person to read, and one tidy frame for a program."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from pydantic import JsonValue
+
+from edgebench.core import Status
+from edgebench.measure.stats import Interval
+from edgebench.results.cells import Cell, cell_document
+from edgebench.results.ship import Advice
+from edgebench.results.targets import Checked
+from edgebench.units import mb_from_bytes, ms_from_ns, show_size
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS: Final = (
+    *("variant", "format", "device", "threads", "size", "gzip", "p50 ms", "p90 ms", "vs float"),
+    *("memory MB", "accuracy %", "drop", "agreement", "status"),
+)
+
+
+def readable_rows(cells: Sequence[Cell]) -> list[dict[str, str]]:
+    """One row a cell, one text a column of `COLUMNS`; what is missing says why."""
+    return [_readable(cell) for cell in cells]
+
+
+def _readable(cell: Cell) -> dict[str, str]:
+    latency, measurement = cell.latency, cell.measurement
+    accuracy = measurement.accuracy if measurement else None
+    return {
+        "variant": cell.spec.variant,
+        "format": cell.spec.format,
+        "device": cell.spec.device,
+        "threads": str(cell.spec.threads),
+        "size": show_size(measurement.size_bytes) if measurement else "—",
+        "gzip": show_size(measurement.gzip_bytes) if measurement else "—",
+        "p50 ms": _ms(latency.p50) if latency else "—",
+        "p90 ms": _ms(latency.p90) if latency else "—",
+        "vs float": _versus(cell),
+        "memory MB": _memory(cell),
+        "accuracy %": _percent(accuracy.value, accuracy.ci95, accuracy.kind) if accuracy else "—",
+        "drop": _span(cell.drop_points, "+.1f") if cell.drop_points else "—",
+        "agreement": f"{measurement.agreement.cosine:.4f}"
+        if measurement and measurement.agreement
+        else "—",
+        "status": show_status(cell),
+    }
+
+
+def show_status(cell: Cell) -> str:
+    """The verdict with its reasons.
+
+    A reason is one of the closed list; the runtime's own words stand below the table.
+    """
+    reasons = ", ".join(reason.value for reason in cell.reasons)
+    return f"{cell.status.value}: {reasons}" if reasons else cell.status.value
+
+
+def _ms(interval: Interval | None) -> str:
+    if interval is None:
+        return "—"
+    low, high = ms_from_ns(interval.low), ms_from_ns(interval.high)
+    return f"{ms_from_ns(interval.value):.3g} [{low:.3g}, {high:.3g}]"
+
+
+def _span(interval: Interval, form: str) -> str:
+    value, low, high = (format(v, form) for v in (interval.value, interval.low, interval.high))
+    return f"{value} [{low}, {high}]"
+
+
+def _versus(cell: Cell) -> str:
+    if cell.spec.reference == cell.spec.key:
+        return "reference"
+    if cell.comparison is None:
+        return "—"
+    verdict = cell.comparison.verdict.replace("_", " ")
+    return f"{_span(cell.comparison.ratio, '.2f')} {verdict}"
+
+
+def _memory(cell: Cell) -> str:
+    memory = cell.memory
+    if memory is None or memory.model_bytes is None:
+        return "—"
+    text = f"{mb_from_bytes(memory.model_bytes):.1f}"
+    if memory.spread_bytes is None:
+        return f"{text} (1 process)"
+    return f"{text} ±{mb_from_bytes(memory.spread_bytes) / 2:.1f}"
+
+
+def _percent(value: float, ci95: tuple[float, float], kind: str) -> str:
+    factor = 100 if kind == "share" else 1
+    low, high = (factor * bound for bound in ci95)
+    return f"{factor * value:.1f} [{low:.1f}, {high:.1f}]"
+
+
+def trouble(cells: Sequence[Cell]) -> list[str]:
+    """What stands below the table: the words behind every cell without numbers."""
+    return [
+        f"{cell.spec.variant} ({cell.spec.format}, {cell.spec.device}): {cell.measurement.error}"
+        for cell in cells
+        if cell.measurement and cell.measurement.error and cell.status is not Status.OK
+    ]
+
+
+def frame(cells: Sequence[Cell], *, run: str) -> "pd.DataFrame":
+    """One tidy row a cell: every number of `--json`, nested keys joined by `_`."""
+    import pandas as pd
+
+    rows = [{"run": run, **_flat(cell_document(cell))} for cell in cells]
+    return pd.DataFrame(rows)
+
+
+def _flat(document: Mapping[str, JsonValue], prefix: str = "") -> dict[str, JsonValue]:
+    flat: dict[str, JsonValue] = {}
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{key}_"))
+        elif key.endswith("ci95"):
+            low, high = value if isinstance(value, list) else (None, None)
+            flat[f"{prefix}{key}_low"], flat[f"{prefix}{key}_high"] = low, high
+        elif isinstance(value, list):
+            flat[f"{prefix}{key}"] = " ".join(str(item) for item in value)
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def markdown(
+    cells: Sequence[Cell], checked: Sequence[Checked], advice: Sequence[Advice], *, run: str
+) -> str:
+    """The run for a pull request: what to ship, the limits, the table."""
+    import pandas as pd
+
+    lines = [f"## edgebench: {run}", ""]
+    for item in advice:
+        name = f"`{item.cell.spec.variant}.{item.cell.spec.format}`" if item.cell else "nothing"
+        lines.append(f"- **{item.device}**: ship {name}: {item.why}.")
+    if checked:
+        table = pd.DataFrame([target_row(c) for c in checked])
+        lines += ["", table.to_markdown(index=False, disable_numparse=True)]
+    table = pd.DataFrame(readable_rows(cells), columns=list(COLUMNS))
+    lines += ["", table.to_markdown(index=False, disable_numparse=True)]
+    words = trouble(cells)
+    if words:
+        lines += ["", *(f"- {word}" for word in words)]
+    return "\n".join(lines) + "\n"
+
+
+def target_row(checked: Checked) -> dict[str, str]:
+    """One limit on one cell, as a person reads it."""
+    value = "—"
+    if checked.value is not None and checked.ci95 is not None:
+        value = f"{checked.value:.3g} [{checked.ci95[0]:.3g}, {checked.ci95[1]:.3g}]"
+    return {
+        "device": checked.device,
+        "variant": f"{checked.variant} ({checked.format})",
+        "target": checked.target,
+        "limit": f"{checked.limit:g}",
+        "measured": value,
+        "verdict": checked.verdict.value,
+    }

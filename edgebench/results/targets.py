@@ -1,0 +1,131 @@
+"""What a user promised, against what was measured."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from pydantic import JsonValue
+
+from edgebench.core import Status
+from edgebench.measure.stats import Interval
+from edgebench.plan import Target
+from edgebench.results.cells import Cell
+from edgebench.units import mb_from_bytes, ms_from_ns
+
+
+class Verdict(StrEnum):
+    """Whether a limit holds: only where the whole interval says so."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    NOT_MEASURED = "NOT MEASURED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """One limit on one cell."""
+
+    key: str
+    device: str
+    variant: str
+    format: str
+    threads: int
+    target: str
+    limit: float
+    value: float | None
+    ci95: tuple[float, float] | None
+    verdict: Verdict
+
+    def document(self) -> dict[str, JsonValue]:
+        """As `--json` prints it."""
+        return {**asdict(self), "ci95": list(self.ci95) if self.ci95 else None}
+
+
+def check_targets(targets: Sequence[Target], cells: Sequence[Cell]) -> tuple[Checked, ...]:
+    """Every limit of every target on every cell that it speaks of."""
+    return tuple(
+        _check(cell, name, limit)
+        for target in targets
+        for cell in cells
+        if target.device in {"*", cell.spec.device} and target.variant in {"*", cell.spec.variant}
+        for name, limit in target.limits().items()
+    )
+
+
+def _check(cell: Cell, name: str, limit: float) -> Checked:
+    interval = _measured(cell, name)
+    return Checked(
+        key=cell.spec.key,
+        device=cell.spec.device,
+        variant=cell.spec.variant,
+        format=cell.spec.format,
+        threads=cell.spec.threads,
+        target=name,
+        limit=limit,
+        value=interval.value if interval else None,
+        ci95=(interval.low, interval.high) if interval else None,
+        verdict=judge(interval, limit),
+    )
+
+
+def judge(interval: Interval | None, limit: float) -> Verdict:
+    """Whether a value is at most `limit`.
+
+    >>> judge(Interval(value=9.0, low=8.0, high=10.0), 12.0)
+    <Verdict.PASS: 'PASS'>
+    >>> judge(Interval(value=9.0, low=8.0, high=10.0), 9.5)
+    <Verdict.INCONCLUSIVE: 'INCONCLUSIVE'>
+    """
+    if interval is None:
+        return Verdict.NOT_MEASURED
+    if interval.high <= limit:
+        return Verdict.PASS
+    return Verdict.FAIL if interval.low > limit else Verdict.INCONCLUSIVE
+
+
+def _measured(cell: Cell, name: str) -> Interval | None:
+    """The value that a limit speaks of, in the limit's unit; None where it was not measured."""
+    if cell.measurement is None or cell.status not in {Status.OK, Status.SUSPECT}:
+        return None
+    latency = cell.latency
+    match name:
+        case "latency_p50_ms":
+            return _in_ms(latency.p50 if latency else None)
+        case "latency_p90_ms":
+            return _in_ms(latency.p90 if latency else None)
+        case "latency_p99_ms":
+            return _in_ms(latency.p99 if latency else None)
+        case "accuracy_drop_points":
+            return _drop(cell)
+        case "model_memory_mb":
+            return _memory(cell)
+        case "size_mb":
+            size_mb = mb_from_bytes(cell.measurement.size_bytes)
+            return Interval(value=size_mb, low=size_mb, high=size_mb)
+        case _:
+            return None
+
+
+def _in_ms(interval: Interval | None) -> Interval | None:
+    if interval is None:
+        return None
+    low, high = ms_from_ns(interval.low), ms_from_ns(interval.high)
+    return Interval(value=ms_from_ns(interval.value), low=low, high=high)
+
+
+def _drop(cell: Cell) -> Interval | None:
+    has_accuracy = cell.measurement is not None and cell.measurement.accuracy is not None
+    if cell.spec.reference == cell.spec.key and has_accuracy:
+        return Interval(value=0.0, low=0.0, high=0.0)
+    return cell.drop_points
+
+
+def _memory(cell: Cell) -> Interval | None:
+    """The middle process, between the least and the greatest of all."""
+    memory = cell.memory
+    if memory is None or memory.model_bytes is None:
+        return None
+    half = mb_from_bytes(memory.spread_bytes or 0) / 2
+    value = mb_from_bytes(memory.model_bytes)
+    return Interval(value=value, low=value - half, high=value + half)

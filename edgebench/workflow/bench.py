@@ -1,0 +1,231 @@
+"""`bench`: finished files, measured as they are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from edgebench.compress.inspect import read_artifact
+from edgebench.core import Artifact, Device, Format, Job, Reason
+from edgebench.device.connect import connect
+from edgebench.errors import ConfigError, DeviceError, JobFailed
+from edgebench.measure.campaign import Task
+from edgebench.measure.tasks import Feed, serve
+from edgebench.results.store import CellSpec, RunDocument, create_run
+from edgebench.workflow.cells import Bill, Settled, carry_out, check_runtime, pick_runtime, spec_of
+from edgebench.workflow.environment import host_environment, now
+from edgebench.workflow.order import Desk, resolve_protocol
+from edgebench.workflow.outcome import Outcome, outcome_of, write_tables
+
+ACCELERATORS = ("cpu",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchRequest:
+    """What `bench` was asked.
+
+    Attributes:
+        device: A name of the inventory, or an address.
+        inputs: A `.npz` with an array an input, as the user has it.
+        shapes: Values of free axes by input name.
+    """
+
+    models: tuple[Path, ...]
+    device: str = "local://"
+    runtime: str | None = None
+    threads: tuple[int, ...] = (1,)
+    accelerator: str = "cpu"
+    inputs: Path | None = None
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    preset: str = "quick"
+    seed: int = 0
+
+
+def bench_files(request: BenchRequest, desk: Desk) -> Outcome:
+    """Measure finished files on one device; the first is what ratios are to."""
+    artifacts = _read(request)
+    table: dict[str, JsonValue] = {
+        "preset": request.preset,
+        "threads": list(request.threads),
+        "seed": request.seed,
+    }
+    protocol = resolve_protocol(table, source="bench")
+    arrays = read_inputs(request.inputs) if request.inputs else None
+    device = connect(request.device, password=desk.password)
+    run = RunDocument(
+        command="bench",
+        name="bench",
+        created=now(),
+        base=str(Path.cwd()),
+        plan={key: _plain(value) for key, value in asdict(request).items()},
+        protocol=asdict(protocol),
+        host=host_environment(),
+        devices={device.name: {"profile": device.profile.name, "facts": dict(device.facts)}},
+        seed=request.seed,
+    )
+    folder = create_run(desk.out, run)
+    desk.progress(f"run: {folder}")
+    try:
+        carry_out(folder, run, [_bill(request, artifacts, arrays, device, desk)], desk)
+    finally:
+        device.transport.close()
+    outcome = outcome_of(folder)
+    write_tables(outcome)
+    return outcome
+
+
+def read_inputs(path: Path) -> dict[str, NDArray[np.generic]]:
+    """The user's arrays by input name."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except FileNotFoundError as error:
+        msg = f"There is no file {str(path)!r}."
+        raise ConfigError(msg) from error
+    except (OSError, ValueError) as error:
+        msg = f"{str(path)!r} is no .npz of plain arrays: {error}."
+        raise ConfigError(msg, hint="numpy.savez('inputs.npz', image=array) writes one.") from error
+
+
+def _read(request: BenchRequest) -> tuple[Artifact, ...]:
+    artifacts = tuple(read_artifact(path) for path in request.models)
+    names = [path.name for path in request.models]
+    for path, artifact in zip(request.models, artifacts, strict=True):
+        if artifact.format not in {Format.TFLITE, Format.ONNX}:
+            msg = f"{str(path)!r} is {artifact.format.value}, which no runtime on a board reads."
+            hint = "`edgebench run` with a plan converts and compresses it."
+            raise ConfigError(msg, hint=hint)
+        if names.count(path.name) > 1:
+            msg = f"Two models are called {path.name!r}; a row of the table is named for its file."
+            raise ConfigError(msg)
+    check_runtime(request.runtime, [artifact.format for artifact in artifacts])
+    if request.accelerator not in ACCELERATORS:
+        msg = f"The accelerator {request.accelerator!r} is not known."
+        raise ConfigError(msg, hint=f"Accelerators: {', '.join(ACCELERATORS)}.")
+    return artifacts
+
+
+def _bill(
+    request: BenchRequest,
+    artifacts: Sequence[Artifact],
+    arrays: Mapping[str, NDArray[np.generic]] | None,
+    device: Device,
+    desk: Desk,
+) -> Bill:
+    specs: list[CellSpec] = []
+    answers: list[Task | Settled] = []
+    references: dict[int, str] = {}
+    for artifact in artifacts:
+        runtime = pick_runtime(device, artifact.format, asked=request.runtime)
+        for threads in request.threads:
+            job = Job(
+                variant=artifact.path.stem,
+                artifact=artifact,
+                device=device.name,
+                runtime="none" if isinstance(runtime, DeviceError) else runtime,
+                threads=threads,
+                accelerator=request.accelerator,
+            )
+            key = references.setdefault(threads, job.key)
+            specs.append(spec_of(job, reference=key))
+            if isinstance(runtime, DeviceError):
+                answers.append(Settled(job=job, reason=Reason.NO_RUNTIME, error=str(runtime)))
+            else:
+                answers.append(_task(request, job, arrays, desk, is_reference=key == job.key))
+    return Bill(
+        name=device.name,
+        device=device,
+        specs=tuple(specs),
+        tasks=tuple(a for a in answers if isinstance(a, Task)),
+        settled=tuple(a for a in answers if isinstance(a, Settled)),
+    )
+
+
+def _task(
+    request: BenchRequest,
+    job: Job,
+    arrays: Mapping[str, NDArray[np.generic]] | None,
+    desk: Desk,
+    *,
+    is_reference: bool,
+) -> Task | Settled:
+    """The same file on the host is what the device's outputs are compared with."""
+    feed = Feed(shapes=request.shapes, seed=request.seed)
+    if arrays is not None:
+        samples = samples_of(arrays, job.artifact, request.shapes)
+        feed = replace(feed, arrays=samples, origin=request.inputs.name if request.inputs else "")
+    try:
+        served = serve(job.artifact, feed, cache=desk.cache, progress=desk.progress)
+    except JobFailed as error:
+        return Settled(job=job, reason=Reason(error.reason), error=str(error))
+    return Task(
+        job=job,
+        sample=served.sample,
+        inputs=served.inputs,
+        reference=served.outputs,
+        twin=served.outputs,
+        is_reference=is_reference,
+        inputs_made=served.made,
+    )
+
+
+def samples_of(
+    arrays: Mapping[str, NDArray[np.generic]],
+    artifact: Artifact,
+    shapes: Mapping[str, tuple[int, ...]],
+) -> dict[str, NDArray[np.generic]]:
+    """The user's arrays with the sample as their first axis.
+
+    An array of just the input's shape is one sample; one with an axis more in front, or with a
+    longer first axis than the input's batch of 1, is a sample each.
+    """
+    samples = {}
+    for spec in artifact.inputs:
+        name = spec.name if spec.name in arrays else ""
+        if len(artifact.inputs) == 1 and len(arrays) == 1:
+            name = next(iter(arrays))
+        if name not in arrays:
+            msg = f"The inputs file has no array for the input {spec.name!r}."
+            raise ConfigError(msg, hint=f"It has: {', '.join(arrays)}.")
+        array = arrays[name]
+        shape = _resolved(spec.shape, shapes.get(spec.name))
+        if shape is None or _fits(array.shape, shape):
+            samples[spec.name] = array[None]
+        elif _fits(array.shape[1:], shape) or (
+            shape[:1] == (1,) and _fits(array.shape[1:], shape[1:])
+        ):
+            samples[spec.name] = array
+        else:
+            msg = (
+                f"The array {name!r} is {array.shape}; the input {spec.name!r} takes {spec.shape}."
+            )
+            raise ConfigError(msg, hint="A free axis is 1 unless --shape says otherwise.")
+    return samples
+
+
+def _resolved(
+    shape: tuple[int | None, ...] | None, asked: tuple[int, ...] | None
+) -> tuple[int | None, ...] | None:
+    """A free first axis is a batch of 1; other free axes take what the array has."""
+    if asked is not None:
+        return asked
+    if shape and shape[0] is None:
+        return (1, *shape[1:])
+    return shape
+
+
+def _fits(have: tuple[int, ...], want: tuple[int | None, ...]) -> bool:
+    return len(have) == len(want) and all(
+        w is None or h == w for h, w in zip(have, want, strict=True)
+    )
+
+
+def _plain(value: object) -> JsonValue:
+    if isinstance(value, (list, tuple)):
+        return [str(item) if isinstance(item, Path) else item for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): list(item) for key, item in value.items()}
+    return str(value) if isinstance(value, Path) else value  # type: ignore[return-value]  # a plain value

@@ -1,0 +1,111 @@
+"""Every variant of an order, made or taken from the cache."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edgebench.compress.pipeline import build, open_model
+from edgebench.core import Artifact, Format, Model, Reason, Recipe, Variant
+from edgebench.data import Dataset, Metric, load_dataset, load_metric
+from edgebench.errors import CompressionError, NoEffect
+from edgebench.workflow.order import Desk, Order
+
+# What a form is made for beside its format: a runtime that needs it otherwise.
+Compat = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """One variant in one form, and the float form of the same format.
+
+    Attributes:
+        reference: The float conversion: what the outputs of this one are compared with.
+    """
+
+    variant: Variant
+    target: Format
+    compat: Compat
+    reference: Artifact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What building needs, opened once."""
+
+    order: Order
+    desk: Desk
+    model: Model
+    dataset: Dataset | None
+    metric: Metric | None
+
+
+def open_workshop(order: Order, desk: Desk) -> Workshop:
+    """Load the data, open the model, train it if it is one of the zoo."""
+    data = order.plan.data
+    dataset = load_dataset(data.source, base=order.base) if data else None
+    metric = load_metric(data.metric, base=order.base) if data else None
+    model = open_model(
+        order.plan.model.source,
+        base=order.base,
+        dataset=dataset,
+        cache=desk.cache,
+        seed=order.protocol.seed,
+        progress=desk.progress,
+    )
+    for note in dataset.notes if dataset else ():
+        desk.progress(f"data: {note}")
+    return Workshop(order=order, desk=desk, model=model, dataset=dataset, metric=metric)
+
+
+def build_all(
+    workshop: Workshop, compats: tuple[Compat, ...], *, keep: Callable[[Built], None]
+) -> tuple[list[Built], dict[str, tuple[Reason, str]]]:
+    """Make every variant in every form that a device needs; say of the rest why not.
+
+    Args:
+        keep: Told of each as soon as it is there.
+    """
+    built: list[Built] = []
+    not_built: dict[str, tuple[Reason, str]] = {}
+    for recipe, formats in workshop.order.recipes:
+        for target in formats:
+            try:
+                for compat in compats if target is Format.TFLITE else (Compat(),):
+                    built.append(_build(workshop, recipe, target, compat))
+                    keep(built[-1])
+            except CompressionError as error:
+                reason = Reason.NO_EFFECT if isinstance(error, NoEffect) else Reason.NOT_BUILT
+                not_built[f"{recipe.name}.{target.value}"] = (reason, str(error))
+                workshop.desk.progress(f"{recipe.name} ({target.value}): {error}")
+    return built, not_built
+
+
+def _build(workshop: Workshop, recipe: Recipe, target: Format, compat: Compat) -> Built:
+    def make(steps: Recipe, form: Compat) -> Variant:
+        return build(
+            workshop.model,
+            steps,
+            target,
+            dataset=workshop.dataset,
+            metric=workshop.metric,
+            cache=workshop.desk.cache,
+            seed=workshop.order.protocol.seed,
+            compat=form,
+            progress=workshop.desk.progress,
+        )
+
+    reference = make(Recipe(name="float"), Compat())
+    variant = make(recipe, compat)
+    return Built(variant=variant, target=target, compat=compat, reference=reference.artifact)
+
+
+def gate_reason(variant: Variant, drop_points: float | None) -> str | None:
+    """Why a variant gets no device time: what it lost on the validation set; None if it may go."""
+    if drop_points is None or not variant.ledger:
+        return None
+    before, after = variant.ledger[0].accuracy_before, variant.ledger[-1].accuracy_after
+    if before is None or after is None:
+        return None
+    lost = 100 * (before - after)
+    if lost <= drop_points:
+        return None
+    return f"It lost {lost:.1f} points on the validation set; the gate allows {drop_points:g}."

@@ -1,0 +1,129 @@
+"""The cells of a run: which there are, measured device by device, kept as they come."""
+
+import functools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from edgebench.core import Device, Format, Job, Reason, Status
+from edgebench.device.provision import runtime_for
+from edgebench.errors import ConfigError, DeviceError, DeviceLost
+from edgebench.measure.campaign import Task, begin, ended, measure_device
+from edgebench.results.store import (
+    CellSpec,
+    RunDocument,
+    read_recorded,
+    write_recorded,
+    write_run,
+)
+from edgebench.workflow.order import Desk, resolve_protocol
+
+# Which runtime reads which format; a board takes the first of these that it has or can be given.
+READS: Final = {
+    Format.TFLITE: ("litert", "tflite-runtime"),
+    Format.ONNX: ("onnxruntime",),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A cell whose verdict needs no device: stopped by the gate, or impossible to run."""
+
+    job: Job
+    reason: Reason
+    error: str
+    status: Status = Status.FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What one device has to do.
+
+    Attributes:
+        device: None where it could not be reached; its cells stay open.
+    """
+
+    name: str
+    device: Device | None
+    specs: tuple[CellSpec, ...]
+    tasks: tuple[Task, ...] = ()
+    settled: tuple[Settled, ...] = ()
+
+
+def spec_of(job: Job, *, reference: str | None) -> CellSpec:
+    """How `run.json` names the cell of a job."""
+    return CellSpec(
+        key=job.key,
+        variant=job.variant,
+        format=job.artifact.format.value,
+        device=job.device,
+        runtime=job.runtime,
+        threads=job.threads,
+        accelerator=job.accelerator,
+        reference=reference,
+    )
+
+
+def pick_runtime(
+    device: Device | None, target: Format, *, asked: str | None = None
+) -> str | DeviceError:
+    """The runtime of a format on a device, or why there is none.
+
+    Where the device could not be asked, the first of its kind stands for it.
+    """
+    if asked is not None and asked in READS[target]:
+        return asked
+    if device is None:
+        return READS[target][0]
+    try:
+        return runtime_for(device, target)
+    except DeviceError as error:
+        return error
+
+
+def check_runtime(runtime: str | None, targets: Iterable[Format]) -> None:
+    """Raise ConfigError for a runtime that reads none of the formats."""
+    if runtime is None or any(runtime in READS[target] for target in targets):
+        return
+    known = sorted({name for names in READS.values() for name in names})
+    msg = f"The runtime {runtime!r} reads none of these files."
+    raise ConfigError(msg, hint=f"Runtimes: {', '.join(known)}.")
+
+
+def carry_out(folder: Path, run: RunDocument, bills: Sequence[Bill], desk: Desk) -> RunDocument:
+    """Measure what is open on each device; every cell is on disk as soon as it has changed."""
+    specs = tuple(spec for bill in bills for spec in bill.specs)
+    run = replace(run, cells=specs)
+    write_run(folder, run)
+    lost = dict(run.lost)
+    for bill in bills:
+        try:
+            _measure(folder, run, bill, desk)
+        except DeviceError as error:
+            what = "was lost" if isinstance(error, DeviceLost) else "failed"
+            desk.progress(f"{bill.name} {what}: {error}")
+            lost[bill.name] = str(error)
+    run = replace(run, lost=lost, finished=not lost)
+    write_run(folder, run)
+    return run
+
+
+def _measure(folder: Path, run: RunDocument, bill: Bill, desk: Desk) -> None:
+    if bill.device is None:
+        return
+    protocol = resolve_protocol(run.protocol, source="run.json")
+    keep = functools.partial(write_recorded, folder)
+    for settled in bill.settled:
+        recorded = begin(settled.job, bill.device, seed=run.seed)
+        keep(ended(recorded, settled.reason, settled.error, status=settled.status))
+    kept = {}
+    for task in bill.tasks:
+        before = read_recorded(folder, task.job.key)
+        # A variant that was made anew is another one: what was measured is not of this file.
+        if before is not None and before.measurement.sha256 == task.job.artifact.sha256:
+            kept[task.job.key] = before
+    for recorded in measure_device(
+        bill.device, bill.tasks, protocol, kept=kept, cache=desk.cache, progress=desk.progress
+    ):
+        keep(recorded)

@@ -1,0 +1,115 @@
+"""What a run came to: its cells, its verdicts, and the exit code that a pipeline reads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+
+from edgebench.core import Status
+from edgebench.errors import ConfigError
+from edgebench.plan import Plan, plan_from
+from edgebench.results.cells import Cell, cell_document, read_cells
+from edgebench.results.export import Readable, export
+from edgebench.results.ship import Advice, advise
+from edgebench.results.store import RunDocument, read_all, read_run
+from edgebench.results.targets import Checked, Verdict, check_targets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A run as it stands on disk, read."""
+
+    folder: Path
+    run: RunDocument
+    cells: tuple[Cell, ...]
+    checked: tuple[Checked, ...]
+    advice: tuple[Advice, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all was measured and every target holds, 1 a target failed, 3 something is missing."""
+        if any(c.verdict is Verdict.FAIL for c in self.checked):
+            return 1
+        is_open = any(c.verdict is not Verdict.PASS for c in self.checked)
+        is_bad = any(c.status not in {Status.OK, Status.SUSPECT} for c in self.cells)
+        is_short = bool(self.run.not_built or self.run.lost) or not self.run.finished
+        return 3 if is_open or is_bad or is_short else 0
+
+    def document(self) -> dict[str, JsonValue]:
+        """What `--json` prints."""
+        return {
+            "schema": self.run.schema,
+            "run": str(self.folder),
+            "exit_code": self.exit_code,
+            "cells": [cell_document(cell) for cell in self.cells],
+            "targets": [checked.document() for checked in self.checked],
+            "not_built": {
+                name: {"reason": reason.value, "error": error}
+                for name, (reason, error) in self.run.not_built.items()
+            },
+            "lost": dict(self.run.lost),
+            "ship": {
+                advice.device: {
+                    "cell": advice.cell.spec.key if advice.cell else None,
+                    "why": advice.why,
+                }
+                for advice in self.advice
+            },
+        }
+
+
+def outcome_of(folder: Path) -> Outcome:
+    """Read a run; statistics and verdicts are computed from its raw samples, each time anew."""
+    run = read_run(folder)
+    margin_ratio = _number(run.protocol, "margin_ratio")
+    cells = read_cells(
+        run.cells,
+        read_all(folder, run),
+        margin_ratio=margin_ratio,
+        ci_ratio=_number(run.protocol, "ci_ratio"),
+    )
+    plan = plan_of(run)
+    checked = check_targets(plan.target, cells) if plan else ()
+    limits = [t.accuracy_drop_points for t in plan.target if t.accuracy_drop_points] if plan else []
+    advice = advise(
+        cells, checked, margin_ratio=margin_ratio, drop_points=min(limits) if limits else None
+    )
+    return Outcome(folder=folder, run=run, cells=cells, checked=checked, advice=advice)
+
+
+def readable(outcome: Outcome) -> Readable:
+    """The run as the writers of tables take it."""
+    return Readable(
+        name=outcome.folder.name,
+        cells=outcome.cells,
+        checked=outcome.checked,
+        advice=outcome.advice,
+    )
+
+
+def write_tables(outcome: Outcome) -> None:
+    """Put `table.csv` and `table.md` into the run's folder."""
+    for name in ("table.csv", "table.md"):
+        export([readable(outcome)], str(outcome.folder / name))
+
+
+def export_runs(folders: Sequence[Path], target: str) -> Path:
+    """Write runs to a file whose ending names the format."""
+    return export([readable(outcome_of(folder)) for folder in folders], target)
+
+
+def plan_of(run: RunDocument) -> Plan | None:
+    """The plan of a run; None for `bench`, which has none."""
+    if run.command == "bench":
+        return None
+    return plan_from(run.plan, source=f"the plan of {run.name!r}")
+
+
+def _number(document: Mapping[str, Any], key: str) -> float:
+    value = document.get(key)
+    if not isinstance(value, (int, float)):
+        msg = f"run.json: `protocol.{key}` is {value!r}."
+        raise ConfigError(msg)
+    return value

@@ -1,0 +1,248 @@
+"""`run`, `run --resume` and `compress`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from pydantic import JsonValue
+
+from edgebench.core import Artifact, Device, Format, Job, Reason, Status
+from edgebench.data import inputs_for
+from edgebench.device.connect import connect
+from edgebench.errors import ConfigError, DeviceError, JobFailed
+from edgebench.measure.campaign import Task
+from edgebench.measure.tasks import Feed, Served, serve
+from edgebench.plan import PlanDevice, plan_from, read_plan
+from edgebench.results.store import (
+    CellSpec,
+    RunDocument,
+    create_run,
+    read_run,
+    write_run,
+    write_variant,
+)
+from edgebench.workflow.build import Built, Compat, Workshop, build_all, gate_reason, open_workshop
+from edgebench.workflow.cells import Bill, Settled, carry_out, check_runtime, pick_runtime, spec_of
+from edgebench.workflow.environment import host_environment, now
+from edgebench.workflow.order import Desk, Order, order_of
+from edgebench.workflow.outcome import Outcome, outcome_of, write_tables
+
+# tflite-runtime 2.14 computes per-channel dynamic fully-connected layers wrongly, without an error.
+OLD_TFLITE: Final = Compat({"tflite-2.14"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A device of the plan that answered, or did not.
+
+    Attributes:
+        device: None where it could not be reached.
+        runtimes: By format; where the device has none, why.
+    """
+
+    name: str
+    device: Device | None
+    runtimes: Mapping[Format, str | DeviceError]
+
+    def compat(self, target: Format) -> Compat:
+        """What a variant must heed to be right on this device."""
+        return OLD_TFLITE if self.runtimes.get(target) == "tflite-runtime" else Compat()
+
+
+def read_order(path: Path, *, devices: Sequence[str] = (), variants: Sequence[str] = ()) -> Order:
+    """Read and understand a plan."""
+    return order_of(
+        read_plan(path), base=path.parent, name=path.stem, devices=devices, variants=variants
+    )
+
+
+def describe(
+    path: Path, *, devices: Sequence[str] = (), variants: Sequence[str] = ()
+) -> list[dict[str, str]]:
+    """Every cell that a run of this plan would measure; nothing is built or reached."""
+    order = read_order(path, devices=devices, variants=variants)
+    return [
+        {
+            "device": device.name,
+            "variant": recipe.name,
+            "format": target.value,
+            "threads": str(threads),
+            "steps": "; ".join(str(step) for step in recipe.steps) or "float",
+        }
+        for device in order.devices
+        for recipe, formats in order.recipes
+        for target in formats
+        for threads in order.protocol.threads
+    ]
+
+
+def run_plan(
+    path: Path, desk: Desk, *, devices: Sequence[str] = (), variants: Sequence[str] = ()
+) -> Outcome:
+    """Compress, deploy, measure: a new run."""
+    order = read_order(path, devices=devices, variants=variants)
+    chosen = {recipe.name for recipe, _ in order.recipes}
+    plan = replace(
+        order.plan,
+        device=order.devices,
+        variant=tuple(v for v in order.plan.variant if v.name in chosen),
+        target=tuple(t for t in order.plan.target if t.variant in {"*", *chosen}),
+    )
+    document = RunDocument(
+        command="run",
+        name=order.name,
+        created=now(),
+        base=str(order.base.resolve()),
+        plan=asdict(plan),
+        protocol=asdict(order.protocol),
+        host=host_environment(),
+        seed=order.protocol.seed,
+    )
+    folder = create_run(desk.out, document)
+    desk.progress(f"run: {folder}")
+    return _go(order, folder, document, desk)
+
+
+def resume_run(folder: Path, desk: Desk) -> Outcome:
+    """Take up a run where it was cut off: what it holds is not measured again."""
+    run = read_run(folder)
+    if run.command != "run":
+        msg = f"{str(folder)!r} was made by `{run.command}`, which cannot be resumed."
+        raise ConfigError(msg, hint="Only what `edgebench run` made can.")
+    plan = plan_from(run.plan, source=f"the plan of {run.name!r}")
+    order = order_of(plan, base=Path(run.base), name=run.name)
+    return _go(order, folder, run, desk)
+
+
+def compress_plan(
+    path: Path, desk: Desk, *, variants: Sequence[str] = ()
+) -> tuple[list[Built], dict[str, tuple[Reason, str]]]:
+    """The variants alone, written to `desk.out`; and of the rest, why they could not be made."""
+    workshop = open_workshop(read_order(path, variants=variants), desk)
+    return build_all(
+        workshop, (Compat(),), keep=lambda b: write_variant(desk.out, b.variant, compat=b.compat)
+    )
+
+
+def _go(order: Order, folder: Path, run: RunDocument, desk: Desk) -> Outcome:
+    reached, lost = _reach(order, desk)
+    facts = {here.name: _facts(here.device) for here in reached if here.device}
+    run = replace(run, devices=facts, lost=lost, finished=False)
+    write_run(folder, run)
+    try:
+        workshop = open_workshop(order, desk)
+        built, not_built = build_all(
+            workshop,
+            tuple(dict.fromkeys(here.compat(Format.TFLITE) for here in reached)),
+            keep=lambda b: write_variant(folder, b.variant, compat=b.compat),
+        )
+        bills = [_bill(workshop, built, here) for here in reached]
+        carry_out(folder, replace(run, not_built=not_built), bills, desk)
+    finally:
+        for here in reached:
+            if here.device is not None:
+                here.device.transport.close()
+    outcome = outcome_of(folder)
+    write_tables(outcome)
+    return outcome
+
+
+def _reach(order: Order, desk: Desk) -> tuple[list[Reached], dict[str, str]]:
+    targets = tuple(dict.fromkeys(target for _, formats in order.recipes for target in formats))
+    reached: list[Reached] = []
+    lost: dict[str, str] = {}
+    for wanted in order.devices:
+        check_runtime(wanted.runtime, targets)
+        desk.progress(f"{wanted.name}: connecting")
+        device = None
+        try:
+            device = _connect(wanted, desk)
+        except DeviceError as error:
+            lost[wanted.name] = f"{error} {error.hint or ''}".strip()
+            desk.progress(f"{wanted.name}: {error}")
+        runtimes = {t: pick_runtime(device, t, asked=wanted.runtime) for t in targets}
+        reached.append(Reached(name=wanted.name, device=device, runtimes=runtimes))
+    return reached, lost
+
+
+def _connect(wanted: PlanDevice, desk: Desk) -> Device:
+    address = wanted.address or wanted.name
+    device = connect(address, profile=wanted.profile, password=desk.password)
+    return replace(device, name=wanted.name)
+
+
+def _facts(device: Device) -> dict[str, JsonValue]:
+    return {
+        "address": device.transport.address,
+        "profile": device.profile.name,
+        "facts": dict(device.facts),
+    }
+
+
+def _bill(workshop: Workshop, built: Sequence[Built], here: Reached) -> Bill:
+    """Every variant on one device: what it is fed, and what it is compared with."""
+    order = workshop.order
+    specs: list[CellSpec] = []
+    answers: list[Task | Settled] = []
+    for item in built:
+        if item.compat != here.compat(item.target):
+            continue
+        runtime = here.runtimes[item.target]
+        name = "none" if isinstance(runtime, DeviceError) else runtime
+        for threads in order.protocol.threads:
+            job = Job(
+                variant=item.variant.name,
+                artifact=item.variant.artifact,
+                device=here.name,
+                runtime=name,
+                threads=threads,
+            )
+            reference = order.reference_of(item.target)
+            key = replace(job, variant=reference).key if reference else None
+            specs.append(spec_of(job, reference=key))
+            if isinstance(runtime, DeviceError):
+                answers.append(Settled(job=job, reason=Reason.NO_RUNTIME, error=str(runtime)))
+            elif here.device is not None:
+                answers.append(_task(workshop, item, job))
+    return Bill(
+        name=here.name,
+        device=here.device,
+        specs=tuple(specs),
+        tasks=tuple(a for a in answers if isinstance(a, Task)),
+        settled=tuple(a for a in answers if isinstance(a, Settled)),
+    )
+
+
+def _task(workshop: Workshop, item: Built, job: Job) -> Task | Settled:
+    order = workshop.order
+    why = gate_reason(item.variant, order.plan.gate.accuracy_drop_points)
+    if why is not None:
+        return Settled(job=job, reason=Reason.GATE, error=why, status=Status.REFUSED)
+    try:
+        served = _serve(workshop, item.variant.artifact)
+        reference = _serve(workshop, item.reference)
+    except JobFailed as error:
+        return Settled(job=job, reason=Reason(error.reason), error=str(error))
+    return Task(
+        job=job,
+        sample=served.sample,
+        inputs=served.inputs,
+        reference=reference.outputs,
+        twin=served.outputs,
+        labels=workshop.dataset.test.y if workshop.dataset else None,
+        metric=workshop.metric,
+        is_quantized=bool(item.variant.recipe.steps),
+        is_retrained=any(step.name != "quantize" for step in item.variant.recipe.steps),
+        is_reference=job.variant == order.reference_of(item.target),
+        inputs_made=served.made,
+    )
+
+
+def _serve(workshop: Workshop, artifact: Artifact) -> Served:
+    dataset, desk, seed = workshop.dataset, workshop.desk, workshop.order.protocol.seed
+    feed = Feed(seed=seed)
+    if dataset is not None:
+        arrays = inputs_for(dataset.test.x, artifact.inputs)
+        feed = Feed(arrays=arrays, seed=seed, origin=f"test set {dataset.digest[:12]}")
+    return serve(artifact, feed, cache=desk.cache, progress=desk.progress)
