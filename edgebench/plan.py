@@ -1,6 +1,7 @@
 """plan.toml -> Plan. What a step means is known to `compress`; here it is only carried."""
 
 import difflib
+import re
 import tomllib
 import types
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,8 @@ from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError
 from edgebench.core import MeasureProtocol
 from edgebench.errors import ConfigError
 
-NAME_RULE: Final = "letters, digits, `-` and `_`"
+# A name becomes part of file names, here and on the device.
+NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 RawStep = str | dict[str, JsonValue]
 
@@ -154,11 +156,13 @@ def plan_from(document: Mapping[str, Any], *, source: str) -> Plan:
 
 def explain(error: ValidationError, root: type, *, source: str) -> str:
     """The first fault of a document as a sentence: file, key, value, and what is allowed."""
-    fault = error.errors()[0]
+    unknown = {"unexpected_keyword_argument", "extra_forbidden"}
+    # A key that is misspelt is also missing; the misspelling is what the user can see.
+    fault = min(error.errors(), key=lambda fault: fault["type"] not in unknown)
     # pydantic names the branch of a union as if it were a key.
     known = [p for p in fault["loc"] if not str(p).startswith(("str", "dict[", "float", "int"))]
     where = _key_path(known)
-    if fault["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
+    if fault["type"] in unknown:
         return f"{source}: unknown key `{where}`. {_nearest(root, known)}"
     if fault["type"] in {"missing", "missing_argument"}:
         return f"{source}: the key `{where}` is missing."
@@ -206,9 +210,9 @@ def _check_names(plan: Plan, source: str) -> None:
             msg = f"{source}: there is no [[{kind}]]."
             raise ConfigError(msg)
         for name in names:
-            if not name or not all(c.isalnum() or c in "-_" for c in name):
-                msg = f"{source}: the {kind} name {name!r} may hold only {NAME_RULE}."
-                raise ConfigError(msg)
+            if NAME.fullmatch(name) is None:
+                msg = f"{source}: {name!r} cannot be the name of a {kind}."
+                raise ConfigError(msg, hint="Letters, digits, `_`, `-` and `.`; the first no dot.")
             if names.count(name) > 1:
                 msg = f"{source}: two {kind}s are called {name!r}."
                 raise ConfigError(msg, hint="Every name stands for one row of the table.")

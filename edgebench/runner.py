@@ -145,6 +145,7 @@ def run_here(
         JobFailed: The runner failed, was killed (a runtime that crashes does that), or took longer
             than `timeout_s`.
     """
+    folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / job.result).unlink(missing_ok=True)
     (folder / "job.json").write_text(job.to_json())

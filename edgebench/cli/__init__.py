@@ -1,10 +1,15 @@
 """The command line: the only place that knows click, exit codes and colours."""
 
+from typing import Final
+
 import click
 
 import edgebench
 from edgebench.cli import bench, device, plan, results
 from edgebench.errors import EdgebenchError
+
+# As a shell has it for a program that Ctrl-C ended: 128 + SIGINT.
+INTERRUPTED: Final = 130
 
 
 class Commands(click.Group):
@@ -19,6 +24,9 @@ class Commands(click.Group):
             if error.hint:
                 click.echo(f"hint: {error.hint}", err=True)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("interrupted; `edgebench run --resume RUN` goes on", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -39,7 +39,12 @@ def list_devices(as_json: bool) -> None:
 def add(name: str, address: str, profile: str | None, password_env: str | None) -> None:
     """Keep a device under NAME; ADDRESS is local://, ssh://user@host:port or replay://FILE."""
     from edgebench.device.inventory import Entry, add_entry
+    from edgebench.device.profile import load_profile
+    from edgebench.device.transport import open_transport
 
+    open_transport(address).close()
+    if profile is not None:
+        load_profile(profile)
     add_entry(Entry(name=name, address=address, profile=profile, password_env=password_env))
 
 

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from edgebench.workflow.build import Built
 
 # What fits a terminal; the whole of it stands in table.csv and table.md.
-SHOWN = ("variant", "format", "size", "p50 ms", "vs float", "memory MB", "accuracy %", "status")
+SHOWN = (
+    *("variant", "format", "size", "p50 ms", "vs reference", "memory MB", "accuracy %", "drop"),
+    "status",
+)
+# Where nobody says how wide the page is, as in the log of a pipeline.
+UNBOUNDED = 160
 
 
 def show_outcome(outcome: "Outcome", *, as_json: bool) -> None:
@@ -67,7 +72,7 @@ def _show_tables(outcome: "Outcome") -> None:
 
     from edgebench.results.tables import target_row, trouble
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else UNBOUNDED)
     for device in dict.fromkeys(cell.spec.device for cell in outcome.cells):
         rows = [cell for cell in outcome.cells if cell.spec.device == device]
         console.print(_table(device, rows))
@@ -95,7 +100,7 @@ def _table(device: str, cells: "list[Cell]") -> "Table":
     threads = {cell.spec.threads for cell in cells}
     shown = SHOWN if len(threads) == 1 else (*SHOWN[:2], "threads", *SHOWN[2:])
     rows = [{name: row[name] for name in shown} for row in readable_rows(cells)]
-    return _grid(f"{device}, 95 % intervals in brackets", rows)
+    return _grid(f"{device} (± half of the 95 % interval)", rows)
 
 
 def _grid(title: str, rows: list[dict[str, str]]) -> "Table":
@@ -103,10 +108,12 @@ def _grid(title: str, rows: list[dict[str, str]]) -> "Table":
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in rows[0] if rows else ():
-        table.add_column(name, overflow="fold")
+    # A column in which nobody has a number says nothing.
+    names = [name for name in rows[0] if any(row[name] != "—" for row in rows)] if rows else []
+    for name in names:
+        table.add_column(name, overflow="fold", no_wrap=name in {"variant", "format", "size"})
     for row in rows:
-        table.add_row(*row.values(), style=_style(" ".join(row.values())))
+        table.add_row(*(row[name] for name in names), style=_style(" ".join(row.values())))
     return table
 
 

@@ -166,12 +166,12 @@ def _cut_validation(train: Split, *, name: str) -> tuple[Split, Split]:
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except FileNotFoundError as error:
         msg = f"There is no data file {str(path)!r}."
         raise ConfigError(msg, hint="Paths in a plan are relative to the plan.") from error
-    except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         msg = f"{str(path)!r} cannot be read as .npz: {error}."
         raise ConfigError(msg, hint="Write it with numpy.savez, without object arrays.") from error
 

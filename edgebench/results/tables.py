@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
 
-from edgebench.core import Status
+from edgebench.core import Accuracy, Status
 from edgebench.measure.stats import Interval
 from edgebench.results.cells import Cell, cell_document
 from edgebench.results.ship import Advice
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS: Final = (
-    *("variant", "format", "device", "threads", "size", "gzip", "p50 ms", "p90 ms", "vs float"),
+    *("variant", "format", "device", "threads", "size", "gzip", "p50 ms", "p90 ms", "vs reference"),
     *("memory MB", "accuracy %", "drop", "agreement", "status"),
 )
 
 
 def readable_rows(cells: Sequence[Cell]) -> list[dict[str, str]]:
-    """One row a cell, one text a column of `COLUMNS`; what is missing says why."""
+    """One row a cell, one text a column of `COLUMNS`; what is missing says why.
+
+    Behind a `±` stands half of the 95 % interval: in percent of a time or a ratio, in points of an
+    accuracy.
+    """
     return [_readable(cell) for cell in cells]
 
 
@@ -38,10 +42,10 @@ def _readable(cell: Cell) -> dict[str, str]:
         "gzip": show_size(measurement.gzip_bytes) if measurement else "—",
         "p50 ms": _ms(latency.p50) if latency else "—",
         "p90 ms": _ms(latency.p90) if latency else "—",
-        "vs float": _versus(cell),
+        "vs reference": _versus(cell),
         "memory MB": _memory(cell),
-        "accuracy %": _percent(accuracy.value, accuracy.ci95, accuracy.kind) if accuracy else "—",
-        "drop": _span(cell.drop_points, "+.1f") if cell.drop_points else "—",
+        "accuracy %": _accuracy(accuracy) if accuracy else "—",
+        "drop": _drop(cell.drop_points),
         "agreement": f"{measurement.agreement.cosine:.4f}"
         if measurement and measurement.agreement
         else "—",
@@ -61,13 +65,12 @@ def show_status(cell: Cell) -> str:
 def _ms(interval: Interval | None) -> str:
     if interval is None:
         return "—"
-    low, high = ms_from_ns(interval.low), ms_from_ns(interval.high)
-    return f"{ms_from_ns(interval.value):.3g} [{low:.3g}, {high:.3g}]"
+    return f"{ms_from_ns(interval.value):.3g} ±{_show_share(interval.half_width_ratio)}"
 
 
-def _span(interval: Interval, form: str) -> str:
-    value, low, high = (format(v, form) for v in (interval.value, interval.low, interval.high))
-    return f"{value} [{low}, {high}]"
+def _show_share(ratio: float) -> str:
+    """Half of an interval, in percent of its value; two digits are all that it can bear."""
+    return f"{100 * ratio:.2g} %" if ratio < 1 else f"{100 * ratio:.0f} %"
 
 
 def _versus(cell: Cell) -> str:
@@ -75,8 +78,12 @@ def _versus(cell: Cell) -> str:
         return "reference"
     if cell.comparison is None:
         return "—"
-    verdict = cell.comparison.verdict.replace("_", " ")
-    return f"{_span(cell.comparison.ratio, '.2f')} {verdict}"
+    ratio, verdict = cell.comparison.ratio, cell.comparison.verdict.replace("_", " ")
+    return f"{ratio.value:.2f} ±{_show_share(ratio.half_width_ratio)} {verdict}"
+
+
+def _drop(drop: Interval | None) -> str:
+    return f"{drop.value:+.1f} ±{(drop.high - drop.low) / 2:.1f}" if drop else "—"
 
 
 def _memory(cell: Cell) -> str:
@@ -89,10 +96,10 @@ def _memory(cell: Cell) -> str:
     return f"{text} ±{mb_from_bytes(memory.spread_bytes) / 2:.1f}"
 
 
-def _percent(value: float, ci95: tuple[float, float], kind: str) -> str:
-    factor = 100 if kind == "share" else 1
-    low, high = (factor * bound for bound in ci95)
-    return f"{factor * value:.1f} [{low:.1f}, {high:.1f}]"
+def _accuracy(accuracy: Accuracy) -> str:
+    factor = 100 if accuracy.kind == "share" else 1
+    low, high = (factor * bound for bound in accuracy.ci95)
+    return f"{factor * accuracy.value:.3g} ±{(high - low) / 2:.2g}"
 
 
 def trouble(cells: Sequence[Cell]) -> list[str]:

@@ -12,7 +12,7 @@ from edgebench.compress.inspect import read_artifact
 from edgebench.core import Artifact, Device, Format, Job, Reason
 from edgebench.device.connect import connect
 from edgebench.errors import ConfigError, DeviceError, JobFailed
-from edgebench.measure.campaign import Task
+from edgebench.measure.cell import Task
 from edgebench.measure.tasks import Feed, serve
 from edgebench.results.store import CellSpec, RunDocument, create_run
 from edgebench.workflow.cells import Bill, Settled, carry_out, check_runtime, pick_runtime, spec_of
@@ -53,8 +53,9 @@ def bench_files(request: BenchRequest, desk: Desk) -> Outcome:
         "seed": request.seed,
     }
     protocol = resolve_protocol(table, source="bench")
-    arrays = read_inputs(request.inputs) if request.inputs else None
+    feeds = [_feed(request, artifact) for artifact in artifacts]
     device = connect(request.device, password=desk.password)
+    device = replace(device, name=device_name(request.device))
     run = RunDocument(
         command="bench",
         name="bench",
@@ -69,12 +70,23 @@ def bench_files(request: BenchRequest, desk: Desk) -> Outcome:
     folder = create_run(desk.out, run)
     desk.progress(f"run: {folder}")
     try:
-        carry_out(folder, run, [_bill(request, artifacts, arrays, device, desk)], desk)
+        carry_out(folder, run, [_bill(request, feeds, device, desk)], desk)
     finally:
         device.transport.close()
     outcome = outcome_of(folder)
     write_tables(outcome)
     return outcome
+
+
+def device_name(device: str) -> str:
+    """What a device is called in the table: its name, or of an address what tells it from others.
+
+    >>> [device_name(d) for d in ("pi5", "local://", "ssh://pi@192.0.2.7:2222")]
+    ['pi5', 'this-machine', '192.0.2.7:2222']
+    """
+    if device.startswith("local://"):
+        return "this-machine"
+    return device.partition("://")[2].rpartition("@")[2] or device
 
 
 def read_inputs(path: Path) -> dict[str, NDArray[np.generic]]:
@@ -110,15 +122,14 @@ def _read(request: BenchRequest) -> tuple[Artifact, ...]:
 
 def _bill(
     request: BenchRequest,
-    artifacts: Sequence[Artifact],
-    arrays: Mapping[str, NDArray[np.generic]] | None,
+    feeds: Sequence[tuple[Artifact, Feed]],
     device: Device,
     desk: Desk,
 ) -> Bill:
     specs: list[CellSpec] = []
     answers: list[Task | Settled] = []
     references: dict[int, str] = {}
-    for artifact in artifacts:
+    for artifact, feed in feeds:
         runtime = pick_runtime(device, artifact.format, asked=request.runtime)
         for threads in request.threads:
             job = Job(
@@ -134,7 +145,7 @@ def _bill(
             if isinstance(runtime, DeviceError):
                 answers.append(Settled(job=job, reason=Reason.NO_RUNTIME, error=str(runtime)))
             else:
-                answers.append(_task(request, job, arrays, desk, is_reference=key == job.key))
+                answers.append(_task(job, feed, desk, is_reference=key == job.key))
     return Bill(
         name=device.name,
         device=device,
@@ -144,19 +155,16 @@ def _bill(
     )
 
 
-def _task(
-    request: BenchRequest,
-    job: Job,
-    arrays: Mapping[str, NDArray[np.generic]] | None,
-    desk: Desk,
-    *,
-    is_reference: bool,
-) -> Task | Settled:
-    """The same file on the host is what the device's outputs are compared with."""
+def _feed(request: BenchRequest, artifact: Artifact) -> tuple[Artifact, Feed]:
     feed = Feed(shapes=request.shapes, seed=request.seed)
-    if arrays is not None:
-        samples = samples_of(arrays, job.artifact, request.shapes)
-        feed = replace(feed, arrays=samples, origin=request.inputs.name if request.inputs else "")
+    if request.inputs is None:
+        return artifact, feed
+    arrays = samples_of(read_inputs(request.inputs), artifact, request.shapes)
+    return artifact, replace(feed, arrays=arrays, origin=request.inputs.name)
+
+
+def _task(job: Job, feed: Feed, desk: Desk, *, is_reference: bool) -> Task | Settled:
+    """The same file on the host is what the device's outputs are compared with."""
     try:
         served = serve(job.artifact, feed, cache=desk.cache, progress=desk.progress)
     except JobFailed as error:

@@ -9,7 +9,8 @@ from typing import Final
 from edgebench.core import Device, Format, Job, Reason, Status
 from edgebench.device.provision import runtime_for
 from edgebench.errors import ConfigError, DeviceError, DeviceLost
-from edgebench.measure.campaign import Task, begin, ended, measure_device
+from edgebench.measure.campaign import measure_device
+from edgebench.measure.cell import Task, begin, ended
 from edgebench.results.store import (
     CellSpec,
     RunDocument,

@@ -13,7 +13,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from edgebench.compress.lint import doubts
 from edgebench.compress.recipe import check, parse_step
 from edgebench.core import Format, MeasureProtocol, Progress, Recipe
-from edgebench.device.inventory import read_inventory
+from edgebench.device.inventory import read_inventory, unknown_device
 from edgebench.device.profile import load_profile
 from edgebench.errors import ConfigError
 from edgebench.measure.protocol import PRESETS
@@ -175,12 +175,7 @@ def _check_device(device: PlanDevice) -> None:
     if device.profile is not None:
         load_profile(device.profile)
     if device.address is None and device.name not in read_inventory():
-        msg = f"There is no device {device.name!r}."
-        hint = (
-            f"`edgebench device add {device.name} ssh://user@host --profile PROFILE` adds it; "
-            'or give it an `address = "…"` in the plan.'
-        )
-        raise ConfigError(msg, hint=hint)
+        raise unknown_device(device.name)
 
 
 def _check_rows(order: Order) -> None:

@@ -11,7 +11,7 @@ from edgebench.core import Artifact, Device, Format, Job, Reason, Status
 from edgebench.data import inputs_for
 from edgebench.device.connect import connect
 from edgebench.errors import ConfigError, DeviceError, JobFailed
-from edgebench.measure.campaign import Task
+from edgebench.measure.cell import Task
 from edgebench.measure.tasks import Feed, Served, serve
 from edgebench.plan import PlanDevice, plan_from, read_plan
 from edgebench.results.store import (

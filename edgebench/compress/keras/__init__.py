@@ -1,0 +1,1 @@
+"""Steps that need Keras and TensorFlow: reading, training and exporting a model."""

@@ -1,0 +1,103 @@
+"""A model opened in TensorFlow, with its batch fixed to 1."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from edgebench.errors import CompressionError
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+SIGNATURE: Final = "serving_default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Source:
+    """A model that is ready to be converted.
+
+    Attributes:
+        specs: `tf.TensorSpec` of each input, the first axis being 1.
+        function: A tf.function that takes tensors in the order of `specs` and gives a dict.
+        keras: The Keras model itself; None for a SavedModel.
+        owner: Whoever holds the weights: it must outlive the function.
+    """
+
+    specs: Sequence[Any]
+    function: Any
+    keras: Any | None
+    owner: Any
+
+
+def open_keras(path: Path) -> Source:
+    """Load a `.keras` model and call it on inputs of batch 1.
+
+    A free batch would put SHAPE, STRIDED_SLICE and PACK before every Flatten.
+
+    Raises:
+        CompressionError: The model declares no inputs.
+    """
+    import keras
+    import tensorflow as tf
+
+    model = keras.models.load_model(path, compile=False)
+    if not getattr(model, "inputs", None):
+        msg = f"{path.name!r} is a subclassed model that was never built: it declares no inputs."
+        hint = "Export it as a SavedModel, or build it as keras.Model(inputs, outputs)."
+        raise CompressionError(msg, hint=hint)
+    inputs = [
+        keras.Input(batch_shape=(1, *tensor.shape[1:]), dtype=tensor.dtype, name=_name(tensor))
+        for tensor in model.inputs
+    ]
+    packed = keras.tree.pack_sequence_as(model.input, inputs)
+    outputs = dict(zip(model.output_names, keras.tree.flatten(model(packed)), strict=True))
+    # By name: else the converters would call the outputs after the model, or number them.
+    fixed = keras.Model(inputs, outputs, name=model.name)
+    specs = [tf.TensorSpec(tensor.shape, tensor.dtype, name=_name(tensor)) for tensor in inputs]
+
+    def compute(*tensors: "tf.Tensor") -> dict[str, "tf.Tensor"]:
+        return dict(fixed(list(tensors), training=False))
+
+    function = tf.function(compute, input_signature=specs)
+    return Source(specs=specs, function=function, keras=fixed, owner=model)
+
+
+def open_saved_model(path: Path) -> Source:
+    """Load a SavedModel and bind the batch of its serving signature to 1.
+
+    Raises:
+        CompressionError: It has no serving signature.
+    """
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))
+    if SIGNATURE not in loaded.signatures:
+        msg = f"The SavedModel {path.name!r} has no signature {SIGNATURE!r}."
+        have = ", ".join(loaded.signatures) or "none"
+        raise CompressionError(msg, hint=f"Save it with signatures=...; it has: {have}.")
+    signature = loaded.signatures[SIGNATURE]
+    taken = signature.structured_input_signature[1]
+    specs = [
+        tf.TensorSpec(_fix_batch(taken[name].shape), taken[name].dtype, name=name)
+        for name in sorted(taken)
+    ]
+    names = [spec.name for spec in specs]
+
+    def compute(*tensors: "tf.Tensor") -> dict[str, "tf.Tensor"]:
+        return dict(signature(**dict(zip(names, tensors, strict=True))))
+
+    function = tf.function(compute, input_signature=specs)
+    return Source(specs=specs, function=function, keras=None, owner=loaded)
+
+
+def _name(tensor: "keras.KerasTensor") -> str:
+    return str(tensor.name).partition(":")[0]
+
+
+def _fix_batch(shape: "tf.TensorShape") -> "tf.TensorShape | tuple[int, ...]":
+    if shape.rank is None or shape.rank == 0:
+        return shape
+    first, *rest = shape.as_list()
+    return (1 if first is None else first, *rest)

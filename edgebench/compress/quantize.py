@@ -1,0 +1,116 @@
+"""The step `quantize`: what a plan may say of it, whatever the format of the file."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pydantic import JsonValue
+
+from edgebench.compress.technique import Needs, Traits
+from edgebench.core import Step
+from edgebench.errors import CompressionError, ConfigError
+
+FORMS: Final = ("float16", "int8", "int8-dynamic", "int8-weights", "int16x8", "int4-weights")
+STATIC: Final = frozenset({"int8", "int16x8"})
+
+# By option: the words that it takes. The first is what counts where the option is left out.
+CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "scheme": ("u8s8", "s8s8"),
+    "granularity": ("channel", "tensor"),
+    "calibrate": ("minmax", "entropy", "percentile"),
+    "io": ("float", "int"),
+}
+# By option: the forms that it changes. Elsewhere it would be a word without a meaning.
+FORMS_OF: Final[Mapping[str, frozenset[str]]] = {
+    "scheme": frozenset({"int8"}),
+    "granularity": frozenset(FORMS) - {"float16", "int4-weights"},
+    "calibrate": STATIC,
+    "io": STATIC,
+}
+REGEXES: Final = ("skip", "only")
+SHOWN_NAMES: Final = 6
+SHOWN_CHARS: Final = 50
+
+
+def check_quantize(step: Step) -> None:
+    """Raise ConfigError where the form or an option of a `quantize` step is not known."""
+    if step.value not in FORMS:
+        msg = f"There is no 'quantize {step.value}'."
+        raise ConfigError(msg, hint=f"Forms: {', '.join(FORMS)}.")
+    for name, value in step.options.items():
+        if name in CHOICES:
+            _check_choice(step, name, value)
+        elif name in REGEXES:
+            _check_regexes(name, value)
+        elif name != "seed" or isinstance(value, bool) or not isinstance(value, int):
+            known = (*CHOICES, *REGEXES, "seed")
+            msg = f"'quantize' has no option {name} = {value!r}."
+            raise ConfigError(msg, hint=f"Options: {', '.join(known)}.")
+
+
+def option(step: Step, name: str) -> str:
+    """The word of an option, or what counts where it is left out."""
+    return str(step.options.get(name, CHOICES[name][0]))
+
+
+def traits_of(step: Step | None, *, compat: Mapping[str, frozenset[str]]) -> Traits:
+    """A static quantization reads samples in a seeded order; other forms depend on nothing."""
+    assert step is not None
+    is_static = step.value in STATIC
+    return Traits(
+        needs=Needs.CALIBRATION if is_static else Needs.NOTHING,
+        is_seeded=is_static,
+        compat=compat.get(str(step.value), frozenset()),
+    )
+
+
+def regexes(step: Step, name: str) -> tuple[str, ...]:
+    """The regular expressions of `skip` or `only`."""
+    value = step.options.get(name, [])
+    return (value,) if isinstance(value, str) else tuple(str(regex) for regex in _list(value))
+
+
+def chosen(step: Step, names: Sequence[str]) -> frozenset[str]:
+    """Of the names of layers those that `only` and `skip` leave to the step.
+
+    Raises:
+        CompressionError: A regular expression matches no name at all.
+    """
+    only, skip = regexes(step, "only"), regexes(step, "skip")
+    for regex in (*only, *skip):
+        if not any(re.search(regex, name) for name in names):
+            shown = ", ".join(repr(name[:SHOWN_CHARS]) for name in names[:SHOWN_NAMES])
+            msg = f"{regex!r} in {str(step)!r} matches no layer of the model."
+            raise CompressionError(msg, hint=f"Names begin {shown}.")
+    return frozenset(
+        name
+        for name in names
+        if (not only or any(re.search(regex, name) for regex in only))
+        and not any(re.search(regex, name) for regex in skip)
+    )
+
+
+def _check_choice(step: Step, name: str, value: JsonValue) -> None:
+    if value not in CHOICES[name]:
+        msg = f"'quantize' has no {name} = {value!r}."
+        raise ConfigError(msg, hint=f"{name} is one of {', '.join(CHOICES[name])}.")
+    if step.value not in FORMS_OF[name]:
+        msg = f"{name!r} changes nothing about 'quantize {step.value}'."
+        raise ConfigError(msg, hint=f"It belongs to {', '.join(sorted(FORMS_OF[name]))}.")
+
+
+def _check_regexes(name: str, value: JsonValue) -> None:
+    listed = [value] if isinstance(value, str) else _list(value)
+    if not listed or not all(isinstance(regex, str) for regex in listed):
+        msg = f"{name!r} is a list of regular expressions, not {value!r}."
+        raise ConfigError(msg, hint=f"As in {name} = ['dense', 'conv1.*'].")
+    for regex in listed:
+        try:
+            re.compile(str(regex))
+        except re.error as error:
+            msg = f"{regex!r} in {name!r} is no regular expression: {error}."
+            raise ConfigError(msg, hint="See https://docs.python.org/3/library/re.html") from error
+
+
+def _list(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []

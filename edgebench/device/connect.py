@@ -1,0 +1,81 @@
+"""From a name or an address to a Device that answered."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+
+from pydantic import JsonValue
+
+from edgebench.core import Device, DeviceProfile, Transport
+from edgebench.device.facts import read_facts
+from edgebench.device.inventory import Entry, read_inventory, unknown_device
+from edgebench.device.profile import GENERIC, THIS_MACHINE, load_profile, propose
+from edgebench.device.transport import open_transport
+from edgebench.errors import DeviceError
+
+
+def connect(
+    name_or_address: str,
+    *,
+    profile: str | None = None,
+    password: Callable[[str], str] | None = None,
+) -> Device:
+    """Reach a device and ask what it is.
+
+    Args:
+        profile: Name of the profile, in place of the inventory's and of what the facts propose.
+        password: Asks the user, with the prompt that it is given; None where nobody can be asked.
+
+    Raises:
+        ConfigError: No such device, address or profile.
+        DeviceLost: It does not answer.
+        DeviceError: It answers, but refuses the login or is not usable.
+    """
+    entry = _entry(name_or_address)
+    chosen = profile or entry.profile
+    is_here = entry.address.startswith("local://")
+    if is_here and chosen is None:
+        chosen = THIS_MACHINE
+    kind = load_profile(chosen) if chosen else None
+    transport = open_transport(entry.address, password=password, password_env=entry.password_env)
+    try:
+        return _probe(transport, name_or_address, kind, sys.executable if is_here else "")
+    except DeviceError:
+        transport.close()
+        raise
+
+
+def _entry(name_or_address: str) -> Entry:
+    if "://" in name_or_address:
+        return Entry(name=name_or_address, address=name_or_address)
+    entry = read_inventory().get(name_or_address)
+    if entry is None:
+        raise unknown_device(name_or_address)
+    return entry
+
+
+def _probe(transport: Transport, name: str, kind: DeviceProfile | None, python: str) -> Device:
+    work = (kind or load_profile(GENERIC)).work_folder
+    facts = read_facts(transport, work_folder=work, python=python)
+    if kind is None:
+        kind = propose(facts)
+        if kind.work_folder != work:
+            # Space and rights are those of another file system there.
+            facts = read_facts(transport, work_folder=kind.work_folder, python=python)
+    return Device(
+        name=name,
+        profile=kind,
+        transport=transport,
+        facts=facts,
+        work_folder=_absolute(kind.work_folder, facts, transport),
+    )
+
+
+def _absolute(folder: str, facts: Mapping[str, JsonValue], transport: Transport) -> PurePosixPath:
+    home = facts.get("home")
+    if folder.startswith("~"):
+        if not isinstance(home, str) or not home.startswith("/"):
+            msg = f"{transport.address} has no home folder, so {folder!r} is nowhere: {home!r}."
+            raise DeviceError(msg, hint="Name an absolute work_folder in the device's profile.")
+        folder = home + folder[1:]
+    return PurePosixPath(folder)

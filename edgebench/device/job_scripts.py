@@ -1,0 +1,101 @@
+"""What runs on the device to start, watch and end a job: POSIX sh, one round trip each.
+
+`runners/launch.sh` says what the files of a job folder are.
+"""
+
+from typing import Final
+
+# Is the process `pid` the one that started at `start`? A number alone may have come around again
+# after a reboot, and a zombie answers to `kill -0`.
+_ALIVE: Final = """
+alive() {
+  read -r line 2> /dev/null < "/proc/$1/stat" || return 1
+  start=$2
+  set -- ${line##*) }
+  [ "$1" != Z ] && [ "$1" != X ] && [ "${20}" = "$start" ]
+}
+read_pid() {
+  leader=0; leader_start=; program=0; program_start=
+  [ -e "$1/pid" ] && read -r leader leader_start program program_start < "$1/pid"
+}
+"""
+
+# folder owner, then what `env` runs: variables, launcher, program. The environment is made anew, so
+# that the login's own settings (LD_PRELOAD, PYTHONHOME, OMP_NUM_THREADS) do not become part of a
+# measurement.
+START: Final = """
+folder=$1 owner=$2
+shift 2
+[ -e "$folder/pid" ] && exit 0
+mkdir -p "$folder" && printf '%s\\n' "$owner" > "$folder/owner" || exit 3
+cat > "$folder/job.json.part" && mv -f "$folder/job.json.part" "$folder/job.json" || exit 3
+exec env -i PATH="$PATH" HOME="$HOME" "$@"
+"""
+
+# folder quiet_s slice_s   Sleeps on the lock that the leader holds, where flock and timeout are
+# there: no look at the job costs anything then. Else it sleeps, and looks from time to time.
+WAIT: Final = (
+    _ALIVE
+    + """
+cd "$1" 2> /dev/null || { echo vanished; exit 0; }
+tell() { printf '%s\\n' "$1"; tail -c 8192 log 2> /dev/null; exit 0; }
+look() {
+  [ -e exit_code ] && read -r code < exit_code && tell "finished $code"
+  read_pid .
+  alive "$leader" "$leader_start" && return 0
+  # It may have written its exit code between the two looks.
+  [ -e exit_code ] && read -r code < exit_code && tell "finished $code"
+  read -r now _ < /proc/uptime
+  beat=
+  [ -e heartbeat ] && read -r beat < heartbeat
+  tell "vanished now=$now beat=$beat"
+}
+look
+if command -v flock > /dev/null && command -v timeout > /dev/null; then
+  timeout "$3" flock 8 8< lock
+  look
+else
+  sleep "$2" 2> /dev/null || sleep "${2%.*}"
+  left=$(($3 * 5))
+  while [ "$left" -gt 0 ]; do
+    look
+    sleep 0.2 2> /dev/null || { sleep 1; left=$((left - 4)); }
+    left=$((left - 1))
+  done
+fi
+echo running
+"""
+)
+
+# folder   The leader writes down the exit code of a program that is told to end; then it is gone.
+STOP: Final = (
+    _ALIVE
+    + """
+read_pid "$1"
+tell() {
+  alive "$leader" "$leader_start" && kill -s "$1" -- "-$leader" 2> /dev/null
+  alive "$program" "$program_start" && kill -s "$1" "$program" 2> /dev/null
+}
+is_there() { alive "$leader" "$leader_start" || alive "$program" "$program_start"; }
+is_there || exit 0
+tell TERM
+tries=0
+while is_there && [ "$tries" -lt 20 ]; do
+  sleep 0.1 2> /dev/null || { sleep 1; tries=$((tries + 9)); }
+  tries=$((tries + 1))
+done
+# The program before its leader, for the leader to write down how it ended.
+alive "$program" "$program_start" && kill -s KILL "$program" && sleep 1
+tell KILL
+:
+"""
+)
+
+# folder of the jobs   One line a job: who started it, and its name.
+LIST: Final = """
+cd "$1" 2> /dev/null || exit 0
+for job in *; do
+  owner=
+  [ -e "$job/owner" ] && read -r owner < "$job/owner" && printf '%s\\t%s\\n' "$owner" "$job"
+done
+"""

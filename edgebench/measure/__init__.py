@@ -1,0 +1,1 @@
+"""A job becomes a measurement: how often, in what order, and what the samples say."""

@@ -1,0 +1,94 @@
+"""One cell on its way: what it needs, how it begins, how it ends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from edgebench.core import Device, Job, Measurement, Reason, Recorded, Status
+from edgebench.data import Metric
+from edgebench.device.facts import fingerprint
+
+# A cell with one of these is not finished: a resumed run takes it up again.
+UNFINISHED: Final = frozenset({Reason.NOT_MEASURED, Reason.DEVICE_LOST})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A job with all that its answer needs.
+
+    Attributes:
+        sample: A `.npz` with the one sample that latency and memory are measured on.
+        inputs: A `.npz` with every sample whose outputs are compared.
+        reference: Outputs of the host's float reference for `inputs`; None where there is none.
+        twin: Outputs of the same file on the host for `inputs`.
+        labels: Of `inputs`, `(sample, ...)`; None without labels.
+        is_quantized: Whether its kernels round to steps, so that two builds of a runtime differ.
+        is_retrained: Whether a step may have moved the outputs on purpose.
+        is_reference: Whether ratios of other cells are to this one, so that it goes on with them.
+    """
+
+    job: Job
+    sample: Path
+    inputs: Path
+    reference: Path | None
+    twin: Path | None
+    labels: NDArray[np.generic] | None = None
+    metric: Metric | None = None
+    is_quantized: bool = True
+    is_retrained: bool = False
+    is_reference: bool = False
+    inputs_made: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+def is_finished(measurement: Measurement) -> bool:
+    """Whether nothing is left to measure in this cell."""
+    return not UNFINISHED.intersection(measurement.reasons)
+
+
+def begin(
+    job: Job, device: Device, *, seed: int, inputs_made: Mapping[str, JsonValue] | None = None
+) -> Recorded:
+    """The cell before its first measurement."""
+    artifact = job.artifact
+    return Recorded(
+        measurement=Measurement(
+            key=job.key,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            seed=seed,
+            variant=job.variant,
+            format=artifact.format,
+            device=job.device,
+            runtime=job.runtime,
+            runtime_version=None,
+            threads=job.threads,
+            accelerator=job.accelerator,
+            sha256=artifact.sha256,
+            size_bytes=artifact.size_bytes,
+            gzip_bytes=artifact.gzip_bytes,
+            status=Status.FAILED,
+            reasons=(Reason.NOT_MEASURED,),
+            inputs=inputs_made or {},
+            fingerprint=fingerprint(device.facts),
+            missing={"energy": Reason.NOT_MEASURED},
+        )
+    )
+
+
+def ended(
+    recorded: Recorded, reason: Reason, error: str, *, status: Status = Status.FAILED
+) -> Recorded:
+    """The cell after something that ended it before its last block."""
+    measurement = replace(recorded.measurement, status=status, reasons=(reason,), error=error)
+    return replace(recorded, measurement=measurement)
+
+
+def finished(recorded: Recorded) -> Recorded:
+    """The cell once its last block is in; doubts are read off its samples, each time anew."""
+    measurement = replace(recorded.measurement, status=Status.OK, reasons=())
+    return replace(recorded, measurement=measurement)

@@ -1,0 +1,249 @@
+"""One launch of the runner on a device, from the files it needs to the answer it gave."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgebench.core import (
+    Artifact,
+    Device,
+    Format,
+    Job,
+    MeasureProtocol,
+    MemoryProcess,
+    Process,
+    Reason,
+)
+from edgebench.device.files import deliver, fetch
+from edgebench.device.jobs import Ended, Running, clean, start, wait
+from edgebench.device.provision import Launch
+from edgebench.errors import DeviceError, DeviceLost, JobFailed
+from edgebench.measure.protocol import loop_of
+from edgebench.runner import RunnerJob, RunnerResult, Runtime, read_result, run_here
+
+# How the runner ends by itself: with an answer, or with one that says why there is none.
+ANSWERED: Final = frozenset({0, 1})
+# The system's words where a write fails, and those of `deliver`, which looks before it sends.
+NO_SPACE_WORDS: Final = "No space left on device"
+NO_ROOM_WORDS: Final = "are needed"
+LOG_CHARACTERS: Final = 800
+
+RUNTIMES: Final[Mapping[str, Runtime]] = {
+    "litert": "litert",
+    "tflite-runtime": "tflite-runtime",
+    "onnxruntime": "onnxruntime",
+}
+HOST_RUNTIMES: Final[Mapping[Format, Runtime]] = {
+    Format.TFLITE: "litert",
+    Format.ONNX: "onnxruntime",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """A device that is ready to measure: its runtime is there, and how to start it is known."""
+
+    device: Device
+    launch: Launch
+
+
+def measure_latency(
+    bench: Bench,
+    job: Job,
+    protocol: MeasureProtocol,
+    *,
+    inputs: Path,
+    block: int,
+    position: int,
+) -> tuple[Process, NDArray[np.int64]]:
+    """One process of the latency pass, and its samples in nanoseconds.
+
+    Raises:
+        JobFailed: The runner failed, was killed, or took longer than the protocol allows.
+        DeviceLost: The device did not come back.
+    """
+    asked = _asked(bench, job, protocol, kind="latency", inputs=inputs)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    # The host keeps silent while the samples are taken: a poll is work for the board.
+    quiet_s = protocol.warmup_min_s + protocol.sample_min_s
+    with _ran(bench, asked, name=f"{job.key}.b{block}", protocol=protocol, quiet_s=quiet_s) as done:
+        with np.load(done.file(asked.samples)) as archive:
+            samples = archive["latency_ns"].astype(np.int64)
+        found = done.result.latency
+    if found is None:
+        msg = "The runner answered a latency pass without a latency."
+        raise JobFailed(msg, reason=Reason.RUNTIME_ERROR)
+    process = Process(
+        block=block,
+        position=position,
+        started=started,
+        load_ns=found.load_ns,
+        first_ns=found.first_ns,
+        warmup_invokes=found.warmup_invokes,
+        warmup_s=found.warmup_s,
+        is_steady=found.is_steady,
+        samples=found.samples,
+    )
+    return process, samples
+
+
+def measure_memory(
+    bench: Bench, job: Job, protocol: MeasureProtocol, *, inputs: Path
+) -> MemoryProcess:
+    """One process of the memory pass; raises as `measure_latency` does."""
+    asked = _asked(bench, job, protocol, kind="memory", inputs=inputs)
+    with _ran(bench, asked, name=f"{job.key}.memory", protocol=protocol) as done:
+        found = done.result.memory
+    if found is None:
+        msg = "The runner answered a memory pass without checkpoints."
+        raise JobFailed(msg, reason=Reason.RUNTIME_ERROR)
+    return found
+
+
+def compute_outputs(
+    bench: Bench, job: Job, protocol: MeasureProtocol, *, inputs: Path, outputs: Path
+) -> RunnerResult:
+    """Let the device compute the outputs of all inputs, and bring them to `outputs`.
+
+    Raises as `measure_latency` does.
+    """
+    asked = _asked(bench, job, protocol, kind="outputs", inputs=inputs)
+    with _ran(bench, asked, name=f"{job.key}.outputs", protocol=protocol) as done:
+        done.fetch_as(asked.outputs, outputs)
+        return done.result
+
+
+def compute_here(
+    artifact: Artifact,
+    *,
+    inputs: Path | None,
+    folder: Path,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    seed: int = 0,
+) -> RunnerResult:
+    """Let this machine compute them: `outputs.npz` in `folder`.
+
+    Without inputs they are generated, within each input's own range, and lie there as
+    `inputs.npz`, to be sent to the devices.
+
+    Raises:
+        JobFailed: The runner failed, was killed, or took longer than ten minutes.
+    """
+    job = RunnerJob(
+        kind="outputs",
+        model=str(artifact.path.resolve()),
+        runtime=HOST_RUNTIMES[artifact.format],
+        inputs=str(inputs.resolve()) if inputs else None,
+        save_inputs=None if inputs else "inputs.npz",
+        shapes=dict(shapes or {}),
+        ranges=dict(ranges or {}),
+        seed=seed,
+    )
+    return run_here(job, folder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """A runner that answered, while its files are still on the device."""
+
+    bench: Bench
+    running: Running
+    result: RunnerResult
+    scratch: Path = field(repr=False)
+
+    def fetch_as(self, name: str, target: Path) -> Path:
+        return fetch(self.bench.device, self.running.folder / name, target)
+
+    def file(self, name: str) -> Path:
+        return self.fetch_as(name, self.scratch / name)
+
+
+def _asked(
+    bench: Bench,
+    job: Job,
+    protocol: MeasureProtocol,
+    *,
+    kind: Literal["latency", "memory", "outputs"],
+    inputs: Path,
+) -> RunnerJob:
+    """The job document, once the files that it names are on the device."""
+    return RunnerJob(
+        kind=kind,
+        model=str(_delivered(bench.device, job.artifact.path)),
+        runtime=RUNTIMES[job.runtime],
+        threads=job.threads,
+        accelerator=job.accelerator,
+        inputs=str(_delivered(bench.device, inputs)),
+        seed=protocol.seed,
+        loop=loop_of(protocol),
+    )
+
+
+def _delivered(device: Device, source: Path) -> PurePosixPath:
+    """Where a file lies on the device; one that does not fit there fails its cell alone."""
+    try:
+        return deliver(device, source)
+    except DeviceLost:
+        raise
+    except DeviceError as error:
+        if NO_ROOM_WORDS not in str(error):
+            raise
+        raise JobFailed(str(error), reason=Reason.NO_SPACE, hint=error.hint) from error
+
+
+@contextlib.contextmanager
+def _ran(
+    bench: Bench,
+    asked: RunnerJob,
+    *,
+    name: str,
+    protocol: MeasureProtocol,
+    quiet_s: float = 0.0,
+) -> Iterator[_Done]:
+    """Run a job to its end; its folder on the device is gone after that, however it ended."""
+    device = bench.device
+    running = start(device, bench.launch, asked, name=name)
+    with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
+        try:
+            ended = wait(device, running, timeout_s=protocol.timeout_s, quiet_s=quiet_s)
+            result = _answer(bench, running, ended, Path(scratch))
+            yield _Done(bench=bench, running=running, result=result, scratch=Path(scratch))
+        finally:
+            # A device that is lost keeps the folder; that must not hide why it was lost.
+            with contextlib.suppress(DeviceError):
+                clean(device, running)
+
+
+def _answer(bench: Bench, running: Running, ended: Ended, scratch: Path) -> RunnerResult:
+    """What the runner wrote; raises JobFailed with how it ended where it wrote nothing."""
+    if ended.how != "finished" or ended.exit_code not in ANSWERED:
+        raise _unanswered(ended)
+    try:
+        document = fetch(bench.device, running.folder / "result.json", scratch / "result.json")
+    except DeviceLost:
+        raise
+    except DeviceError as error:
+        raise _unanswered(ended) from error
+    return read_result(document.read_bytes())
+
+
+def _unanswered(ended: Ended) -> JobFailed:
+    log = ended.log[-LOG_CHARACTERS:].strip() or "-"
+    if NO_SPACE_WORDS in ended.log:
+        msg = f"The device has no space left for what the runner writes. Its log: {log}"
+        return JobFailed(msg, reason=Reason.NO_SPACE)
+    if ended.how == "finished" and (ended.exit_code or 0) < 128:
+        msg = f"The runner ended with code {ended.exit_code} and no answer. Its log: {log}"
+        return JobFailed(msg, reason=Reason.RUNTIME_ERROR)
+    how = "vanished" if ended.how == "vanished" else f"was killed (code {ended.exit_code})"
+    msg = f"The runner {how}. Its log: {log}"
+    hint = "A runtime that crashes on this model, or too little memory, does that."
+    return JobFailed(msg, reason=Reason.KILLED, hint=hint)

@@ -1,0 +1,35 @@
+"""What every room's tests may use: a real sshd as a device, and the rule on missing tools."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import NoReturn
+
+import pytest
+
+from tests.sshd import Sshd, UnavailableError, started
+
+
+def need(tool: str) -> str:
+    """Where a program is; without it the test is skipped, or fails where everything is required."""
+    found = shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    return found or miss(f"{tool} is not installed")
+
+
+def miss(reason: str) -> NoReturn:
+    """Skip a test for what this machine lacks, or fail it where EDGEBENCH_REQUIRE_ALL=1."""
+    if os.environ.get("EDGEBENCH_REQUIRE_ALL") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def sshd() -> Iterator[Sshd]:
+    """A device behind SSH, of an unprivileged user; $EDGEBENCH_SSH_CONFIG leads to it."""
+    need("sshd")
+    try:
+        with started() as server, pytest.MonkeyPatch.context() as patch:
+            patch.setenv("EDGEBENCH_SSH_CONFIG", str(server.config))
+            yield server
+    except UnavailableError as error:
+        miss(str(error))

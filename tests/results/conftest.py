@@ -1,0 +1,95 @@
+"""Measurements as a device would have left them, with numbers that can be reckoned by hand."""
+
+import numpy as np
+import pytest
+
+from edgebench.core import (
+    Accuracy,
+    Agreement,
+    Format,
+    Measurement,
+    MemoryCheckpoint,
+    MemoryProcess,
+    Process,
+    Recorded,
+    Status,
+)
+from edgebench.results.store import CellSpec
+
+
+def checkpoint(pss_bytes):
+    return MemoryCheckpoint(
+        rss_bytes=pss_bytes,
+        pss_bytes=pss_bytes,
+        anonymous_bytes=pss_bytes // 2,
+        file_bytes=pss_bytes // 2,
+        private_bytes=pss_bytes,
+        swap_bytes=0,
+        peak_bytes=pss_bytes,
+    )
+
+
+@pytest.fixture
+def spec_of():
+    def make(variant, *, device="board", reference="float"):
+        return CellSpec(
+            key=f"{variant}.tflite.{device}",
+            variant=variant,
+            format="tflite",
+            device=device,
+            runtime="litert",
+            threads=1,
+            reference=f"{reference}.tflite.{device}" if reference else None,
+        )
+
+    return make
+
+
+@pytest.fixture
+def recorded_of():
+    """A cell whose processes have the medians `latency_ms`, and whose hits are `scores`."""
+
+    def make(spec, latency_ms, *, scores=None, size_bytes=1000, status=Status.OK, **more):
+        blocks = range(len(latency_ms))
+        samples = {b: np.full(100, round(latency_ms[b] * 1e6), np.int64) for b in blocks}
+        accuracy = None
+        if scores is not None:
+            share = float(np.mean(scores))
+            accuracy = Accuracy(
+                metric="top1", value=share, ci95=(share, share), samples=len(scores), on="device"
+            )
+        process = {"started": "2026-01-01T00:00:00+00:00", "load_ns": 5_000_000, "first_ns": 7}
+        settled = {"warmup_invokes": 5, "warmup_s": 1.0, "is_steady": True, "samples": 100}
+        measurement = Measurement(
+            key=spec.key,
+            created="2026-01-01T00:00:00+00:00",
+            seed=0,
+            variant=spec.variant,
+            format=Format.TFLITE,
+            device=spec.device,
+            runtime="litert",
+            runtime_version="2.3.0",
+            threads=1,
+            accelerator="cpu",
+            sha256="0" * 64,
+            size_bytes=size_bytes,
+            gzip_bytes=size_bytes // 2,
+            status=status,
+            processes=tuple(Process(block=b, position=0, **process, **settled) for b in blocks),
+            memory=(
+                MemoryProcess(
+                    s0=checkpoint(10_000_000),
+                    s1=checkpoint(20_000_000),
+                    s2=checkpoint(24_000_000),
+                    s3=checkpoint(26_000_000),
+                    s4=checkpoint(26_000_000),
+                ),
+            ),
+            accuracy=accuracy,
+            agreement=Agreement(cosine=0.999, max_abs=0.01, top1=0.99, samples=10),
+            **more,
+        )
+        scored = None if scores is None else np.asarray(scores, np.float64)
+        return Recorded(measurement=measurement, samples=samples, scores=scored)
+
+    return make

@@ -1,0 +1,66 @@
+"""What is advised is fast, small and right, in that order of doubt."""
+
+import pytest
+
+from edgebench.core import Status
+from edgebench.plan import Target
+from edgebench.results.cells import read_cells
+from edgebench.results.ship import advise
+from edgebench.results.targets import check_targets
+
+HITS = [1.0] * 90 + [0.0] * 10
+
+
+@pytest.fixture
+def advice_on(spec_of, recorded_of):
+    """Advice on cells given as `(name, latency_ms by block, hits, size_bytes, status)`."""
+
+    def ask(*rows, targets=()):
+        specs = [spec_of(name) for name, *_ in rows]
+        recorded = {
+            spec.key: recorded_of(spec, ms, scores=hits, size_bytes=size, status=status)
+            for spec, (_, ms, hits, size, status) in zip(specs, rows, strict=True)
+        }
+        cells = read_cells(specs, recorded, margin_ratio=0.05, ci_ratio=0.05)
+        (advice,) = advise(cells, check_targets(targets, cells), margin_ratio=0.05)
+        return advice
+
+    return ask
+
+
+FLOAT = ("float", [4.0, 4.1, 4.0], HITS, 4000, Status.OK)
+INT8 = ("int8", [2.0, 2.05, 2.0], HITS, 1000, Status.OK)
+
+
+def test_the_fastest_is_advised(advice_on):
+    advice = advice_on(FLOAT, INT8)
+    assert advice.cell is not None
+    assert advice.cell.spec.variant == "int8"
+    assert "0.50x" in advice.why
+
+
+def test_of_equally_fast_ones_the_smallest(advice_on):
+    tied = ("tied", [2.01, 2.06, 2.01], HITS, 500, Status.OK)
+    advice = advice_on(FLOAT, INT8, tied)
+    assert advice.cell is not None
+    assert advice.cell.spec.variant == "tied"
+    assert "smallest of 2" in advice.why
+
+
+def test_one_that_lost_its_accuracy_is_not(advice_on):
+    bad = ("bad", [1.0, 1.0, 1.0], [0.0] * 20 + HITS[20:], 500, Status.OK)
+    advice = advice_on(FLOAT, INT8, bad)
+    assert advice.cell is not None
+    assert advice.cell.spec.variant == "int8"
+
+
+def test_one_that_computes_something_else_is_not(advice_on):
+    wrong = ("wrong", [1.0, 1.0, 1.0], HITS, 500, Status.INVALID)
+    advice = advice_on(FLOAT, wrong)
+    assert advice.cell is not None
+    assert advice.cell.spec.variant == "float"
+
+
+def test_where_no_limit_holds_nothing_is(advice_on):
+    advice = advice_on(FLOAT, INT8, targets=[Target(latency_p50_ms=1.0)])
+    assert advice.cell is None

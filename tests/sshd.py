@@ -1,0 +1,203 @@
+"""A real sshd as a device: its own keys, port, home and user; nothing of the system is changed.
+
+As root the server runs as a user of its own, who exists in a private mount namespace only. As
+anybody else it runs as that user, who then is the one that may log in.
+"""
+
+import contextlib
+import getpass
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SSHD = "/usr/sbin/sshd"
+USER = "eb-board"
+PASSWORD = "swordfish & <chips>"
+
+
+class UnavailableError(Exception):
+    """No sshd can be started on this machine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sshd:
+    """A running server.
+
+    Attributes:
+        address: For `connect`; $EDGEBENCH_SSH_CONFIG must point to `config`.
+        home: The login user's home.
+        key: The client's private key.
+        uid: Of the login user; None where that is who runs the tests.
+    """
+
+    address: str
+    port: int
+    user: str
+    home: Path
+    key: Path
+    known_hosts: Path
+    host_key: Path
+    config: Path
+    pid: int
+    uid: int | None
+
+    def sessions(self) -> list[int]:
+        """Process ids of the server's side of each connection."""
+        found = [pid for pid, (parent, name) in _processes().items() if name.startswith("sshd")]
+        ours = {self.pid}
+        for _ in range(3):
+            ours |= {pid for pid in found if _processes().get(pid, (0, ""))[0] in ours}
+        return sorted(ours - {self.pid})
+
+    def cut(self) -> None:
+        """Break every connection, as a router that dies does; what runs behind them goes on."""
+        for pid in self.sessions():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def sftp(self, batch: str) -> list[str]:
+        """Command line of OpenSSH's own sftp to this server, reading commands from a file."""
+        return ["sftp", "-q", "-F", str(self.config), "-b", batch, "-P", str(self.port), self.host]
+
+    @property
+    def host(self) -> str:
+        """As OpenSSH's programs want it."""
+        return f"{self.user}@127.0.0.1"
+
+
+@contextlib.contextmanager
+def started(*, shell: str = "/bin/bash", settings: str = "", is_root: bool = False) -> Iterator[Sshd]:
+    """Start a server, and end it with all that its user left running.
+
+    Args:
+        shell: The login shell, where the user is one of our own.
+        settings: Lines for sshd_config.
+        is_root: Whether the server itself runs as root, which password logins need.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="eb-sshd-"))
+    folder.chmod(0o755)
+    has_own_user = os.geteuid() == 0
+    uid = 200_000 + os.getpid() % 100_000 + (100_000 if is_root else 0) if has_own_user else None
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        port = _prepare(folder, settings, uid=uid)
+        argv = [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")]
+        if uid is not None:
+            argv = _as_own_user(folder, argv, uid, shell, is_root=is_root)
+        with (folder / "sshd.log").open("wb") as log:
+            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        _wait_for(port, process, folder / "sshd.log")
+        yield _describe(folder, port, process.pid, uid)
+    finally:
+        if process is not None:
+            process.terminate()
+            process.wait(10)
+        _end_all_of(uid)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _describe(folder: Path, port: int, pid: int, uid: int | None) -> Sshd:
+    user = USER if uid is not None else getpass.getuser()
+    return Sshd(
+        address=f"ssh://{user}@127.0.0.1:{port}",
+        port=port,
+        user=user,
+        home=folder / "home",
+        key=folder / "id_ed25519",
+        known_hosts=folder / "known_hosts",
+        host_key=folder / "host_ed25519.pub",
+        config=folder / "config",
+        pid=pid,
+        uid=uid,
+    )
+
+
+def _prepare(folder: Path, settings: str, *, uid: int | None) -> int:
+    """Write keys and configurations; the port that was free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    home = folder / "home"
+    home.mkdir()
+    for name in ("host_ed25519", "host_ecdsa", "id_ed25519"):
+        kind = name.partition("_")[2]
+        keygen = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "test", "-f", str(folder / name)]
+        subprocess.run(keygen, check=True)
+    shutil.copy(folder / "id_ed25519.pub", folder / "authorized_keys")
+    kinds = ("ed25519", "ecdsa")
+    keys = [(folder / f"host_{kind}.pub").read_text().split()[:2] for kind in kinds]
+    lines = [f"[127.0.0.1]:{port} {' '.join(key)}\n" for key in keys]
+    (folder / "known_hosts").write_text("".join(lines))
+    (folder / "config").write_text(
+        f"Host *\n  IdentityFile {folder}/id_ed25519\n  IdentitiesOnly yes\n"
+        f"  UserKnownHostsFile {folder}/known_hosts\n"
+    )
+    (folder / "sshd_config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nPidFile {folder}/sshd.pid\n"
+        f"HostKey {folder}/host_ed25519\nHostKey {folder}/host_ecdsa\n"
+        f"AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\n"
+        f"SetEnv HOME={home}\nSubsystem sftp internal-sftp\nUseDNS no\n"
+        f"{settings or 'PasswordAuthentication no'}\nKbdInteractiveAuthentication no\n"
+    )
+    if uid is not None:
+        for path in (home, *folder.glob("host_*")):
+            os.chown(path, uid, uid)
+    return port
+
+
+def _as_own_user(folder: Path, argv: list[str], uid: int, shell: str, *, is_root: bool) -> list[str]:
+    """A command line that starts the server where its user exists, and nowhere else."""
+    passwd = f"{USER}:x:{uid}:{uid}::{folder}/home:{shell}\n"
+    (folder / "passwd").write_text(Path("/etc/passwd").read_text() + passwd)
+    setup = [f"mount --bind {folder}/passwd /etc/passwd"]
+    if is_root:
+        words = ["openssl", "passwd", "-6", "-stdin"]
+        hashed = subprocess.run(words, input=PASSWORD, capture_output=True, text=True, check=True)
+        (folder / "shadow").write_text(f"{USER}:{hashed.stdout.strip()}:19000:0:99999:7:::\n")
+        (folder / "shadow").chmod(0o600)
+        setup += [f"mount --bind {folder}/shadow /etc/shadow", "mkdir -p /run/sshd"]
+        for path in folder.glob("host_*"):
+            os.chown(path, 0, 0)
+    else:
+        argv = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *argv]
+    script = " && ".join([*setup, f"exec {shlex.join(argv)}"])
+    return ["unshare", "--mount", "sh", "-c", script]
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(100):
+        if process.poll() is not None:
+            break
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise UnavailableError(f"sshd does not start: {log.read_text()[-500:]}")
+
+
+def _processes() -> dict[int, tuple[int, str]]:
+    """Parent and name of every process by its id."""
+    found: dict[int, tuple[int, str]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+                found[int(entry.name)] = (int(rest.split()[1]), name)
+    return found
+
+
+def _end_all_of(uid: int | None) -> None:
+    """End what our own user left; a uid that nobody else has."""
+    if uid is None:
+        return
+    for pid in _processes():
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}").stat().st_uid == uid:
+                os.kill(pid, signal.SIGKILL)

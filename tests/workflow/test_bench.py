@@ -1,0 +1,82 @@
+"""Finished files, measured as they are."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+
+
+def test_a_file_is_measured_without_a_plan(classifier, edgebench):
+    done = edgebench("bench", classifier / "model.onnx", "--json", "--preset", "quick", exit_code=0)
+    (cell,) = json.loads(done.stdout)["cells"]
+    assert cell["variant"] == "model"
+    assert cell["latency_ms"]["p50"] > 0
+    assert cell["memory_mb"]["model"] is not None
+    assert cell["agreement"]["cosine"] == pytest.approx(1.0)
+    assert cell["accuracy"] == {
+        **{"metric": None, "value": None, "ci95": None, "n": 0, "on": None},
+        "reason": "no_data",
+    }
+
+
+def test_a_file_that_is_no_model_is_refused_before_anything_runs(edgebench, tmp_path):
+    (tmp_path / "a.onnx").write_text("this is a text file\n")
+    done = edgebench("bench", tmp_path / "a.onnx", exit_code=2)
+    assert "a.onnx" in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--accelerator", "gpu"], "'gpu'"),
+        (["--preset", "hasty"], "'hasty'"),
+        (["--runtime", "tflite-runtime"], "'tflite-runtime'"),
+        (["--inputs", "none.npz"], "none.npz"),
+        (["--device", "nowhere"], "nowhere"),
+        (["--shape", "x"], "x"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_wrong_word_is_refused_before_anything_runs(classifier, edgebench, tmp_path, words, said):
+    done = edgebench("bench", classifier / "model.onnx", *words, exit_code=2)
+    assert said in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_inputs_of_the_user_are_fed(classifier, edgebench, tmp_path):
+    np.savez(tmp_path / "in.npz", x=np.ones((5, 16), np.float32))
+    words = ["--inputs", tmp_path / "in.npz", "--json"]
+    printed = json.loads(edgebench("bench", classifier / "model.onnx", *words, exit_code=0).stdout)
+    key = printed["cells"][0]["key"]
+    path = next((tmp_path / "results").glob(f"*/measurements/{key}.json"))
+    measurement = json.loads(path.read_text())
+    assert measurement["inputs"]["origin"] == "in.npz"
+    assert measurement["fidelity"]["samples"] == 5
+
+
+def test_inputs_that_do_not_fit_are_refused(classifier, edgebench, tmp_path):
+    np.savez(tmp_path / "in.npz", x=np.ones((5, 7), np.float32))
+    done = edgebench(
+        "bench", classifier / "model.onnx", "--inputs", tmp_path / "in.npz", exit_code=2
+    )
+    assert "(5, 7)" in done.stderr
+
+
+def test_a_model_that_cannot_run_is_a_failed_cell_and_the_others_go_on(
+    classifier, edgebench, tmp_path
+):
+    from onnx import TensorProto, helper, save
+
+    text = helper.make_tensor_value_info("s", TensorProto.STRING, [1])
+    out = helper.make_tensor_value_info("o", TensorProto.STRING, [1])
+    graph = helper.make_graph([helper.make_node("Identity", ["s"], ["o"])], "text", [text], [out])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    save(model, str(tmp_path / "text.onnx"))
+    files = [classifier / "model.onnx", tmp_path / "text.onnx"]
+    cells = json.loads(edgebench("bench", *files, "--json", exit_code=3).stdout)["cells"]
+    assert [(c["variant"], c["status"]) for c in cells] == [("model", "ok"), ("text", "failed")]
+    assert cells[1]["reasons"] == ["unsupported_input"]
+    assert "string" in cells[1]["error"]

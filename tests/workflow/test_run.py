@@ -1,0 +1,154 @@
+"""The whole way, as a user goes it: a plan in, a table out."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+pytest.importorskip("onnx")
+
+TWO_VARIANTS = """
+[[variant]]
+name = "float"
+[[variant]]
+name = "int8"
+steps = ["quantize int8"]
+"""
+TARGETS = """
+[[target]]
+size_mb = {size_mb}
+accuracy_drop_points = 5.0
+"""
+LOCAL = '\n[[device]]\nname = "here"\naddress = "local://"\n'
+
+
+def test_a_plan_becomes_a_table_with_every_cell_measured(plan_with, edgebench, tmp_path):
+    plan = plan_with(TWO_VARIANTS + LOCAL + TARGETS.format(size_mb=1.0))
+    printed = document(edgebench("run", plan, "--json", exit_code=0))
+    assert printed["schema"] == "edgebench.run/1"
+    cells = {cell["variant"]: cell for cell in printed["cells"]}
+    assert {name: cell["status"] for name, cell in cells.items()} == {"float": "ok", "int8": "ok"}
+    assert cells["float"]["accuracy"]["value"] == 1.0
+    assert cells["float"]["accuracy"]["on"] == "device"
+    assert cells["int8"]["agreement"]["cosine"] > 0.99
+    assert cells["int8"]["latency_ms"]["processes"] == 3
+    assert cells["int8"]["vs_reference"]["verdict"] is not None
+    assert {target["verdict"] for target in printed["targets"]} == {"PASS"}
+    run = only_run(tmp_path / "results")
+    assert {path.name for path in run.iterdir()} == {
+        *("run.json", "variants", "measurements", "samples", "table.csv", "table.md")
+    }
+    assert {path.name for path in (run / "variants").iterdir()} == {
+        *("float.onnx", "float.onnx.json", "int8.onnx", "int8.onnx.json")
+    }
+
+
+def test_a_target_that_fails_ends_with_1(plan_with, edgebench):
+    plan = plan_with(TWO_VARIANTS + LOCAL + TARGETS.format(size_mb=0.0001))
+    done = edgebench("run", plan, exit_code=1)
+    assert "FAIL" in done.stdout
+
+
+def test_a_variant_that_cannot_be_made_ends_with_3_and_the_rest_is_measured(plan_with, edgebench):
+    more = '[[variant]]\nname = "again"\nsteps = ["quantize int8", "quantize int8"]\n'
+    printed = document(edgebench("run", plan_with(TWO_VARIANTS + more), "--json", exit_code=3))
+    assert {cell["status"] for cell in printed["cells"]} == {"ok"}
+    assert "again.onnx" in printed["not_built"]
+
+
+def test_a_device_that_is_away_ends_with_3_and_the_others_are_measured(plan_with, edgebench):
+    away = '\n[[device]]\nname = "away"\naddress = "ssh://nobody@127.0.0.1:1"\n'
+    printed = document(
+        edgebench("run", plan_with(TWO_VARIANTS + LOCAL + away), "--json", exit_code=3)
+    )
+    by_device = {(c["device"], c["status"]) for c in printed["cells"]}
+    assert by_device == {("here", "ok"), ("away", "failed")}
+    assert "127.0.0.1" in printed["lost"]["away"]
+
+
+def test_the_gate_keeps_a_variant_at_home(plan_with, edgebench):
+    more = LOCAL + "\n[gate]\naccuracy_drop_points = -1.0\n"
+    printed = document(edgebench("run", plan_with(TWO_VARIANTS + more), "--json", exit_code=3))
+    cells = {cell["variant"]: cell for cell in printed["cells"]}
+    assert cells["int8"]["status"] == "refused"
+    assert cells["int8"]["reasons"] == ["gate"]
+    assert cells["int8"]["latency_ms"]["p50"] is None
+    assert cells["float"]["status"] == "ok"
+
+
+def test_a_second_run_makes_nothing_again(plan_with, edgebench):
+    plan = plan_with(TWO_VARIANTS)
+    edgebench("run", plan, exit_code=0)
+    shown = edgebench("results", "list", "--json", exit_code=0)
+    second = edgebench("run", plan, exit_code=0)
+    assert len(document(shown)["runs"]) == 1
+    assert "quantize" not in second.stderr
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(plan_with, edgebench, tmp_path):
+    plan = plan_with(TWO_VARIANTS)
+    printed = document(edgebench("run", plan, "--dry-run", "--json", exit_code=0))
+    assert [cell["variant"] for cell in printed["cells"]] == ["float", "int8"]
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "Ctrl-C"])
+def test_a_run_that_was_cut_off_goes_on_where_it_was(plan_with, edgebench, start, tmp_path, end):
+    plan = plan_with(TWO_VARIANTS + LOCAL)
+    whole = document(edgebench("run", plan, "--json", "--out", tmp_path / "whole", exit_code=0))
+    process = start("run", plan, "--out", tmp_path / "cut")
+    before = wait_for_processes(tmp_path / "cut", 3)
+    os.kill(process.pid, end)
+    assert process.wait(timeout=60) != 0
+    run = only_run(tmp_path / "cut")
+    listed = document(
+        edgebench("results", "list", "--json", "--out", tmp_path / "cut", exit_code=0)
+    )
+    assert [row["finished"] for row in listed["runs"]] == [False]
+    resumed = document(edgebench("run", "--resume", run, "--json", exit_code=0))
+    after = processes_of(run)
+    # What was measured before the cut stands as it was, and every block is there just once.
+    assert before.items() <= after.items()
+    assert sorted(block for _, block in after) == sorted([0, 1, 2] * 2)
+    assert shape_of(resumed) == shape_of(whole)
+    again = document(edgebench("run", "--resume", run, "--json", exit_code=0))
+    assert processes_of(run) == after
+    assert again["cells"] == resumed["cells"]
+
+
+def document(done):
+    return json.loads(done.stdout)
+
+
+def only_run(folder):
+    (run,) = folder.glob("*/run.json")
+    return run.parent
+
+
+def shape_of(printed):
+    """The table less its times: cells, verdicts on outputs, sizes, accuracy."""
+    return [
+        (c["key"], c["status"], c["size_bytes"], c["accuracy"], c["latency_ms"]["processes"])
+        for c in printed["cells"]
+    ]
+
+
+def processes_of(run):
+    return {
+        (path.stem, process["block"]): process["started"]
+        for path in (run / "measurements").glob("*.json")
+        for process in json.loads(path.read_text())["processes"]
+    }
+
+
+def wait_for_processes(folder, count, timeout_s=240):
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        runs = list(folder.glob("*/run.json"))
+        if runs and len(found := processes_of(runs[0].parent)) >= count:
+            return found
+        time.sleep(0.02)
+    msg = "the run came to no measurement"
+    raise TimeoutError(msg)
