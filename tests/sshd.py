@@ -6,6 +6,7 @@ anybody else it runs as that user, who then is the one that may log in.
 
 import contextlib
 import getpass
+import itertools
 import os
 import shlex
 import shutil
@@ -21,6 +22,9 @@ from pathlib import Path
 SSHD = "/usr/sbin/sshd"
 USER = "eb-board"
 PASSWORD = "swordfish & <chips>"
+
+
+_NUMBERS = itertools.count()
 
 
 class UnavailableError(Exception):
@@ -74,7 +78,9 @@ class Sshd:
 
 
 @contextlib.contextmanager
-def started(*, shell: str = "/bin/bash", settings: str = "", is_root: bool = False) -> Iterator[Sshd]:
+def started(
+    *, shell: str = "/bin/bash", settings: str = "", is_root: bool = False
+) -> Iterator[Sshd]:
     """Start a server, and end it with all that its user left running.
 
     Args:
@@ -85,7 +91,8 @@ def started(*, shell: str = "/bin/bash", settings: str = "", is_root: bool = Fal
     folder = Path(tempfile.mkdtemp(prefix="eb-sshd-"))
     folder.chmod(0o755)
     has_own_user = os.geteuid() == 0
-    uid = 200_000 + os.getpid() % 100_000 + (100_000 if is_root else 0) if has_own_user else None
+    # Each server has a user of its own, whose processes are all ended with it.
+    uid = 200_000 + os.getpid() % 10_000 * 100 + next(_NUMBERS) if has_own_user else None
     process: subprocess.Popen[bytes] | None = None
     try:
         port = _prepare(folder, settings, uid=uid)
@@ -127,6 +134,8 @@ def _prepare(folder: Path, settings: str, *, uid: int | None) -> int:
         port = int(probe.getsockname()[1])
     home = folder / "home"
     home.mkdir()
+    # bash reads this also for commands that come over ssh; many a board greets like that.
+    (home / ".bashrc").write_text("echo Welcome to the board; echo and good luck >&2\n")
     for name in ("host_ed25519", "host_ecdsa", "id_ed25519"):
         kind = name.partition("_")[2]
         keygen = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "test", "-f", str(folder / name)]
@@ -153,7 +162,9 @@ def _prepare(folder: Path, settings: str, *, uid: int | None) -> int:
     return port
 
 
-def _as_own_user(folder: Path, argv: list[str], uid: int, shell: str, *, is_root: bool) -> list[str]:
+def _as_own_user(
+    folder: Path, argv: list[str], uid: int, shell: str, *, is_root: bool
+) -> list[str]:
     """A command line that starts the server where its user exists, and nowhere else."""
     passwd = f"{USER}:x:{uid}:{uid}::{folder}/home:{shell}\n"
     (folder / "passwd").write_text(Path("/etc/passwd").read_text() + passwd)

@@ -100,7 +100,8 @@ def _table(device: str, cells: "list[Cell]") -> "Table":
     threads = {cell.spec.threads for cell in cells}
     shown = SHOWN if len(threads) == 1 else (*SHOWN[:2], "threads", *SHOWN[2:])
     rows = [{name: row[name] for name in shown} for row in readable_rows(cells)]
-    return _grid(f"{device} (± half of the 95 % interval)", rows)
+    title = f"{device} (± is half of the 95 % interval; of memory, the spread)"
+    return _grid(title, rows)
 
 
 def _grid(title: str, rows: list[dict[str, str]]) -> "Table":

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from edgebench.core import Device, Format, Progress
-from edgebench.device.files import deliver, not_writable, run_script
+from edgebench.device.files import deliver, not_writable, run_script, sha256_of
 from edgebench.device.releases import (
     FORMATS,
     MODULES,
@@ -180,12 +180,9 @@ def _boards(device: Device) -> tuple[Board, ...]:
     found = boards(device.facts)
     if not found:
         listed = device.facts.get("pythons")
-        old = (
-            [str(p.get("version")) for p in listed if isinstance(p, dict)]
-            if isinstance(listed, list)
-            else []
-        )
-        has = f"only Python {', '.join(old)}" if old else "no Python 3"
+        pythons = [p for p in listed if isinstance(p, dict)] if isinstance(listed, list) else []
+        old = ", ".join(str(python.get("version")) for python in pythons)
+        has = f"only Python {old}" if old else "no Python 3"
         msg = f"{device.name} has {has}; the runner needs CPython {show(PYTHON_MIN)} or newer."
         raise DeviceError(msg, hint="On Debian and Ubuntu: sudo apt install python3-minimal.")
     return found
@@ -214,9 +211,7 @@ def _unpacked(
     *,
     progress: Progress | None = None,
 ) -> PurePosixPath:
-    """A content-addressed folder on the device, from an archive; nothing is sent where it is there."""
-    from edgebench.device.files import sha256_of
-
+    """A content-addressed folder on the device, of an archive; sent where it is not there."""
     folder = device.work_folder / kind / sha256_of(archive)
     look = 'mkdir -p "$2" && [ -w "$2" ] || exit 3; [ -d "$1" ] && echo present; :'
     there = run_script(device, look, "present", str(folder), str(device.work_folder / "tmp"))

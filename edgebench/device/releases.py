@@ -194,7 +194,7 @@ def fitting(runtime: str, board: Board) -> Release | tuple[str, ...]:
 
 
 def boards(facts: Mapping[str, JsonValue]) -> tuple[Board, ...]:
-    """The interpreters of a device that can run the runner, in the order in which they were found."""
+    """The interpreters of a device that can run the runner, in the order of the facts."""
     found: list[Board] = []
     listed = facts.get("pythons")
     for python in listed if isinstance(listed, list) else []:

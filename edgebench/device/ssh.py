@@ -4,6 +4,7 @@ What is done about that stands where it is done: sockets in `ssh_login`, deadlin
 `ssh_exec`, host keys in `host_keys`.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -12,11 +13,15 @@ from typing import TYPE_CHECKING, Final
 from edgebench.core import Completed
 from edgebench.device.ssh_config import Hop, route
 from edgebench.device.ssh_exec import CHUNK, Conversation, LinkLost, within
-from edgebench.device.ssh_login import Secrets, connect_hop, remembering
+from edgebench.device.ssh_login import Secrets, connect_hop
 from edgebench.errors import DeviceError, DeviceLost
 
 if TYPE_CHECKING:
     import paramiko
+
+# Its threads report a lost link on stderr, past everybody, where nobody set up logging; the loss
+# itself is raised as DeviceLost.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 # `cat` and not SFTP: half of the boards with dropbear have no SFTP server, and it is faster.
 PUSH: Final = 'cat > "$1" && wc -c < "$1"'
@@ -142,7 +147,7 @@ def open_ssh(
     Raises:
         ConfigError: The address or the user's SSH configuration is wrong.
     """
-    secrets = Secrets(remembering(password), password_env)
+    secrets = Secrets(password, password_env)
     return SshTransport(address, route(address), secrets)
 
 

@@ -1,11 +1,10 @@
 """From a hop to a connection that is logged in: socket, host key, user."""
 
-import functools
 import os
 import shlex
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -40,28 +39,31 @@ class Secrets:
     Attributes:
         ask: Asks the user with a prompt; None where nobody can be asked.
         password_env: Name of the variable that holds the login password.
+        typed: What was answered, by prompt, so that a link that is lost at night does not wait for
+            somebody to type.
     """
 
     ask: Callable[[str], str] | None
     password_env: str | None
+    typed: dict[str, str] = field(default_factory=dict, repr=False)
 
     def password(self, hop: Hop) -> str | None:
         """The login password of a hop."""
         for variable in (self.password_env, PASSWORD_VARIABLE):
             if variable and variable in os.environ:
                 return os.environ[variable]
-        return self.ask(f"Password of {hop.user}@{hop.alias}: ") if self.ask else None
+        return self._asked(f"Password of {hop.user}@{hop.alias}: ")
 
     def passphrase(self, path: Path) -> str | None:
         """What opens an encrypted key file."""
         if PASSPHRASE_VARIABLE in os.environ:
             return os.environ[PASSPHRASE_VARIABLE]
-        return self.ask(f"Passphrase of {path}: ") if self.ask else None
+        return self._asked(f"Passphrase of {path}: ")
 
-
-def remembering(ask: Callable[[str], str] | None) -> Callable[[str], str] | None:
-    """Ask each thing once, so that a lost link does not wait for somebody to type at night."""
-    return functools.cache(ask) if ask else None
+    def _asked(self, prompt: str) -> str | None:
+        if prompt not in self.typed and self.ask:
+            self.typed[prompt] = self.ask(prompt)
+        return self.typed.get(prompt)
 
 
 def connect_hop(hop: Hop, secrets: Secrets) -> tuple["Transport", ...]:
@@ -84,6 +86,7 @@ def connect_hop(hop: Hop, secrets: Secrets) -> tuple["Transport", ...]:
         for broken in (*outer, *([connection] if connection else [])):
             broken.close()
         if isinstance(error, DeviceError):
+            secrets.typed.clear()  # a wrong one is not to be given again
             raise
         raise _lost(hop, error) from error
     return (*outer, connection)

@@ -25,7 +25,7 @@ PRESETS: Final[Mapping[str, MeasureProtocol]] = {
         sample_min_invokes=64,
         sample_min_s=0.4,
         sample_max_s=3.0,
-        memory_processes=1,
+        memory_processes=3,
         timeout_s=300.0,
     ),
     "standard": MeasureProtocol(

@@ -25,7 +25,7 @@ def readable_rows(cells: Sequence[Cell]) -> list[dict[str, str]]:
     """One row a cell, one text a column of `COLUMNS`; what is missing says why.
 
     Behind a `±` stands half of the 95 % interval: in percent of a time or a ratio, in points of an
-    accuracy.
+    accuracy; behind a memory, how far its processes lie apart.
     """
     return [_readable(cell) for cell in cells]
 
@@ -88,12 +88,9 @@ def _drop(drop: Interval | None) -> str:
 
 def _memory(cell: Cell) -> str:
     memory = cell.memory
-    if memory is None or memory.model_bytes is None:
+    if memory is None or memory.model_bytes is None or memory.spread_bytes is None:
         return "—"
-    text = f"{mb_from_bytes(memory.model_bytes):.1f}"
-    if memory.spread_bytes is None:
-        return f"{text} (1 process)"
-    return f"{text} ±{mb_from_bytes(memory.spread_bytes) / 2:.1f}"
+    return f"{mb_from_bytes(memory.model_bytes):.1f} ±{mb_from_bytes(memory.spread_bytes):.1f}"
 
 
 def _accuracy(accuracy: Accuracy) -> str:

@@ -122,10 +122,9 @@ def _drop(cell: Cell) -> Interval | None:
 
 
 def _memory(cell: Cell) -> Interval | None:
-    """The middle process, between the least and the greatest of all."""
+    """The middle process, and as far to both sides as all of them lie apart."""
     memory = cell.memory
-    if memory is None or memory.model_bytes is None:
+    if memory is None or memory.model_bytes is None or memory.spread_bytes is None:
         return None
-    half = mb_from_bytes(memory.spread_bytes or 0) / 2
-    value = mb_from_bytes(memory.model_bytes)
-    return Interval(value=value, low=value - half, high=value + half)
+    value, spread = mb_from_bytes(memory.model_bytes), mb_from_bytes(memory.spread_bytes)
+    return Interval(value=value, low=value - spread, high=value + spread)

@@ -66,36 +66,44 @@ def build_all(
     """
     built: list[Built] = []
     not_built: dict[str, tuple[Reason, str]] = {}
-    for recipe, formats in workshop.order.recipes:
-        for target in formats:
+    for target in dict.fromkeys(t for _, formats in workshop.order.recipes for t in formats):
+        recipes = [recipe for recipe, formats in workshop.order.recipes if target in formats]
+        try:
+            reference = _make(workshop, Recipe(name="float"), target, Compat()).artifact
+        except CompressionError as error:
+            not_built |= {f"{r.name}.{target.value}": _why(workshop, r, error) for r in recipes}
+            continue
+        for recipe in recipes:
             try:
                 for compat in compats if target is Format.TFLITE else (Compat(),):
-                    built.append(_build(workshop, recipe, target, compat))
+                    variant = _make(workshop, recipe, target, compat)
+                    built.append(
+                        Built(variant=variant, target=target, compat=compat, reference=reference)
+                    )
                     keep(built[-1])
             except CompressionError as error:
-                reason = Reason.NO_EFFECT if isinstance(error, NoEffect) else Reason.NOT_BUILT
-                not_built[f"{recipe.name}.{target.value}"] = (reason, str(error))
-                workshop.desk.progress(f"{recipe.name} ({target.value}): {error}")
+                not_built[f"{recipe.name}.{target.value}"] = _why(workshop, recipe, error)
     return built, not_built
 
 
-def _build(workshop: Workshop, recipe: Recipe, target: Format, compat: Compat) -> Built:
-    def make(steps: Recipe, form: Compat) -> Variant:
-        return build(
-            workshop.model,
-            steps,
-            target,
-            dataset=workshop.dataset,
-            metric=workshop.metric,
-            cache=workshop.desk.cache,
-            seed=workshop.order.protocol.seed,
-            compat=form,
-            progress=workshop.desk.progress,
-        )
+def _why(workshop: Workshop, recipe: Recipe, error: CompressionError) -> tuple[Reason, str]:
+    workshop.desk.progress(f"{recipe.name}: {error}")
+    reason = Reason.NO_EFFECT if isinstance(error, NoEffect) else Reason.NOT_BUILT
+    return reason, f"{error} {error.hint or ''}".strip()
 
-    reference = make(Recipe(name="float"), Compat())
-    variant = make(recipe, compat)
-    return Built(variant=variant, target=target, compat=compat, reference=reference.artifact)
+
+def _make(workshop: Workshop, recipe: Recipe, target: Format, compat: Compat) -> Variant:
+    return build(
+        workshop.model,
+        recipe,
+        target,
+        dataset=workshop.dataset,
+        metric=workshop.metric,
+        cache=workshop.desk.cache,
+        seed=workshop.order.protocol.seed,
+        compat=compat,
+        progress=workshop.desk.progress,
+    )
 
 
 def gate_reason(variant: Variant, drop_points: float | None) -> str | None:

@@ -80,6 +80,11 @@ def plan_with(classifier, tmp_path):
     return write
 
 
+@pytest.fixture
+def brisk():
+    return BRISK
+
+
 @pytest.fixture(scope="session")
 def caches(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from typing import Final
 
 from edgebench.compress.keras.parity import check_parity
-from edgebench.compress.keras.source import Source, open_keras, open_saved_model
+from edgebench.compress.keras.source import Source, check_stateless, open_keras, open_saved_model
 from edgebench.compress.technique import Outcome, Task
 from edgebench.core import Artifact, Format
-from edgebench.errors import CompressionError
 
 # Read by every onnxruntime that is still in use on boards. Later sets add nothing that a float
 # model of Keras uses; what quantization needs beyond it comes from onnxruntime's own domain.
@@ -35,10 +34,6 @@ def export_tflite(task: Task, progress: Callable[[str], None]) -> Outcome:
     path = task.folder / "model.tflite"
     path.write_bytes(content)
     counts = read_tflite_counts(path)
-    if counts.variables:
-        msg = f"The model keeps state in {counts.variables} variables between two inferences."
-        hint = "Make the state an input and an output of the model."
-        raise CompressionError(msg, hint=hint)
     settings = check_parity(source, path, Format.TFLITE, seed=task.seed)
     return Outcome(path=path, changed=counts.to_json(), settings={"batch": 1, **settings})
 
@@ -70,7 +65,10 @@ def _open(task: Task, progress: Callable[[str], None]) -> Source:
     assert task.source is not None
     artifact: Artifact = task.source
     progress(f"opening {artifact.path.name} in TensorFlow")
-    return (open_keras if artifact.format is Format.KERAS else open_saved_model)(artifact.path)
+    is_keras = artifact.format is Format.KERAS
+    source = (open_keras if is_keras else open_saved_model)(artifact.path)
+    check_stateless(source)
+    return source
 
 
 def _convert_module(source: Source) -> bytes:

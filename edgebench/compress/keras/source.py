@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 SIGNATURE: Final = "serving_default"
+WRITES: Final = frozenset({"AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,12 +48,17 @@ def open_keras(path: Path) -> Source:
         msg = f"{path.name!r} is a subclassed model that was never built: it declares no inputs."
         hint = "Export it as a SavedModel, or build it as keras.Model(inputs, outputs)."
         raise CompressionError(msg, hint=hint)
+    if isinstance(model, keras.Sequential):
+        # One that was loaded knows its ends, but has no `input` until somebody calls it.
+        model = keras.Model(model.inputs, model.outputs, name=model.name)
     inputs = [
         keras.Input(batch_shape=(1, *tensor.shape[1:]), dtype=tensor.dtype, name=_name(tensor))
         for tensor in model.inputs
     ]
-    packed = keras.tree.pack_sequence_as(model.input, inputs)
-    outputs = dict(zip(model.output_names, keras.tree.flatten(model(packed)), strict=True))
+    is_sequential = isinstance(model, keras.Sequential)
+    packed = inputs[0] if is_sequential else keras.tree.pack_sequence_as(model.input, inputs)
+    names = [model.layers[-1].name] if is_sequential else model.output_names
+    outputs = dict(zip(names, keras.tree.flatten(model(packed)), strict=True))
     # By name: else the converters would call the outputs after the model, or number them.
     fixed = keras.Model(inputs, outputs, name=model.name)
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype, name=_name(tensor)) for tensor in inputs]
@@ -90,6 +96,20 @@ def open_saved_model(path: Path) -> Source:
 
     function = tf.function(compute, input_signature=specs)
     return Source(specs=specs, function=function, keras=None, owner=loaded)
+
+
+def check_stateless(source: Source) -> None:
+    """Raise CompressionError where an inference writes a variable.
+
+    A converter to ONNX would freeze such a variable, and one to TFLite keep it as a resource that
+    no quantizer understands.
+    """
+    graph = source.function.get_concrete_function().graph.as_graph_def()
+    bodies = [graph.node, *(function.node_def for function in graph.library.function)]
+    written = sum(node.op in WRITES for body in bodies for node in body)
+    if written:
+        msg = f"The model keeps state: an inference writes {written} of its variables."
+        raise CompressionError(msg, hint="Make the state an input and an output of the model.")
 
 
 def _name(tensor: "keras.KerasTensor") -> str:

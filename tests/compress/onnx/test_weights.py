@@ -51,7 +51,7 @@ def test_the_scale_lies_along_the_output_channels(tmp_path, kind, shape, attribu
         tmp_path / "l.onnx",
         [node],
         {"x": (TensorProto.FLOAT, input_shape)},
-        {"y": (TensorProto.FLOAT, None)},
+        {"y": (TensorProto.FLOAT, ["a", "b", "c", "d"][: len(input_shape)])},
         [graphs.initializer("w", graphs.weights(*shape))],
     )
     model = onnx.load(str(path))
@@ -62,7 +62,7 @@ def test_the_scale_lies_along_the_output_channels(tmp_path, kind, shape, attribu
         ort.InferenceSession(m.SerializeToString()).run(None, {"x": x})[0] for m in (model, found)
     ]
     assert changed == 1
-    assert list(stored["w_scale_%d" % axis].dims) == [shape[axis]]
+    assert list(stored[f"w_scale_{axis}"].dims) == [shape[axis]]
     assert stored[f"w_int8_{axis}"].data_type == TensorProto.INT8
     assert "w" not in stored
     assert np.abs(outputs[0] - outputs[1]).max() < 0.02 * np.abs(outputs[0]).max()

@@ -1,0 +1,74 @@
+"""Devices to try things on: this machine in a folder of its own, and a real sshd."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from edgebench.core import Device, Transport
+from edgebench.device.connect import connect
+from edgebench.device.local import LocalTransport
+from edgebench.device.provision import Launch
+from edgebench.device.transport import open_transport
+from edgebench.runner import shipped
+from tests.sshd import Sshd
+
+
+@pytest.fixture(scope="session")
+def board(sshd: Sshd) -> Iterator[Device]:
+    """The sshd as a device."""
+    device = connect(sshd.address)
+    yield device
+    device.transport.close()
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Device:
+    """This machine, with a work folder whose name is an ugly one."""
+    device = connect("local://")
+    return replace(device, work_folder=PurePosixPath(tmp_path / 'it\'s a "work"\nfolder $HOME'))
+
+
+@pytest.fixture(params=["local", "ssh"])
+def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
+    """Each transport that runs programs."""
+    if request.param == "local":
+        yield LocalTransport()
+        return
+    server: Sshd = request.getfixturevalue("sshd")
+    made = open_transport(server.address)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["local", "ssh"])
+def device(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Device:
+    """Each kind of device, with a work folder of its own that is empty."""
+    name = tmp_path_factory.mktemp("work").name
+    if request.param == "local":
+        return request.getfixturevalue("here")
+    found: Device = request.getfixturevalue("board")
+    return replace(found, work_folder=found.work_folder / f"{os.getpid()}-{name}-{id(request)}")
+
+
+@pytest.fixture
+def launch_of() -> Iterator[Callable[[str], Launch]]:
+    """A shell script in the runner's place, started by the real launcher."""
+    made: list[Path] = []
+
+    def make(script: str) -> Launch:
+        folder = Path(tempfile.mkdtemp(prefix="eb-runner-"))
+        folder.chmod(0o755)
+        made.append(folder)
+        (folder / "launch.sh").write_bytes((shipped("runners") / "launch.sh").read_bytes())
+        (folder / "run.sh").write_text(f'cd "${{1%/*}}"\n{script}\n')
+        argv = ("sh", str(folder / "run.sh"))
+        return Launch(argv=argv, env={"EB_TEST": "a b"}, runtime="onnxruntime", how="a test")
+
+    yield make
+    for folder in made:
+        shutil.rmtree(folder)

@@ -1,0 +1,136 @@
+import os
+import subprocess
+import threading
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from edgebench.device.connect import connect
+from edgebench.device.files import deliver, fetch, sha256_of
+from edgebench.errors import ConfigError, DeviceError, DeviceLost
+from tests.conftest import miss
+
+
+def listing(device, folder):
+    done = device.transport.run(["ls", "-A", str(folder)])
+    return done.stdout.decode().split()
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / 'a model\'s "file"\nwith all.tflite'
+    path.write_bytes(os.urandom(300_000))
+    return path
+
+
+def test_a_file_stands_under_its_hash(device, model, tmp_path):
+    place = deliver(device, model)
+    assert place == device.work_folder / "blobs" / sha256_of(model)
+    assert fetch(device, place, tmp_path / "back").read_bytes() == model.read_bytes()
+    assert listing(device, place.parent) == [place.name]
+
+
+def test_a_file_that_is_there_is_not_sent_again(device, model):
+    sent = []
+    for _ in range(2):
+        deliver(device, model, progress=sent.append)
+    assert len(sent) == 1
+    assert "300.0 kB" in sent[0]
+
+
+def test_a_file_that_went_bad_on_the_device_is_sent_again(device, model, tmp_path):
+    place = deliver(device, model)
+    bad = tmp_path / "bad"
+    bad.write_bytes(bytes(300_000))
+    device.transport.push(bad, place)
+    sent = []
+    deliver(device, model, progress=sent.append)
+    assert len(sent) == 1
+    assert fetch(device, place, tmp_path / "back").read_bytes() == model.read_bytes()
+
+
+def test_a_device_without_sha256sum_hashes_with_its_python(here, model, tmp_path, monkeypatch):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("sh", "cut", "cat", "mkdir", "df", "mv", "rm", "python3"):
+        (tools / name).symlink_to(Path("/usr/bin", name))
+    monkeypatch.setenv("PATH", str(tools))
+    assert deliver(here, model).name == sha256_of(model)
+
+
+def test_a_push_that_is_cut_leaves_nothing_under_the_files_name(board, sshd, tmp_path):
+    device = replace(board, work_folder=board.work_folder / "cut")
+    big = tmp_path / "big"
+    big.write_bytes(os.urandom(1 << 20) * 80)
+    device.transport.run(["true"])
+    cut = threading.Timer(0.25, sshd.cut)
+    with pytest.raises(DeviceLost):
+        deliver(device, big, progress=lambda words: cut.start())
+    cut.join()
+    assert sha256_of(big) not in listing(device, device.work_folder / "blobs")
+    place = deliver(device, big)
+    assert place.name in listing(device, place.parent)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MB."""
+    if os.geteuid() != 0:
+        miss("mounting a small tmpfs needs root")
+    place = tmp_path / "small disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        miss("no tmpfs can be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_told_with_the_sizes_before_anything_is_sent(here, small_disk, tmp_path):
+    device = replace(here, work_folder=PurePosixPath(small_disk))
+    big = tmp_path / "big"
+    big.write_bytes(bytes(3_000_000))
+    with pytest.raises(DeviceError, match=r"1\.0 MB free .*3\.0 MB are needed"):
+        deliver(device, big)
+    assert listing(device, small_disk / "blobs") == []
+
+
+def test_a_disk_that_fills_up_meanwhile_is_told_too(here, small_disk, tmp_path):
+    device = replace(here, work_folder=PurePosixPath(small_disk))
+    model = tmp_path / "model"
+    model.write_bytes(bytes(800_000))
+
+    def fill(_words):
+        (small_disk / "other").write_bytes(bytes(700_000))
+
+    with pytest.raises(DeviceError, match="are needed"):
+        deliver(device, model, progress=fill)
+    assert listing(device, small_disk / "blobs") == []
+
+
+def test_a_folder_that_we_may_not_write_is_named_with_the_remedy(board, model):
+    if board.facts["is_root"]:
+        miss("root may write everywhere")
+    device = replace(board, work_folder=PurePosixPath("/usr/lib/edgebench"))
+    with pytest.raises(DeviceError, match="/usr/lib/edgebench/blobs") as caught:
+        deliver(device, model)
+    assert "chown" in caught.value.hint
+
+
+def test_a_file_that_is_not_here_is_the_users_mistake(here, tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        deliver(here, tmp_path / "none.tflite")
+
+
+def test_a_file_that_is_not_on_the_device_leaves_nothing_here(device, tmp_path):
+    with pytest.raises(DeviceError):
+        fetch(device, PurePosixPath("/nonexistent"), tmp_path / "in" / "x")
+    assert list((tmp_path / "in").iterdir()) == []
+
+
+def test_a_work_folder_below_a_file_cannot_be_made(tmp_path, model):
+    (tmp_path / "file").touch()
+    device = replace(connect("local://"), work_folder=PurePosixPath(tmp_path / "file" / "work"))
+    with pytest.raises(DeviceError, match="does not let us write"):
+        deliver(device, model)
