@@ -23,11 +23,18 @@ RawStep = str | dict[str, JsonValue]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanModel:
-    """`[model]`."""
+    """`[model]`.
+
+    Attributes:
+        shapes: Sizes of an input's free axes, where there is no data to say them; else 1.
+        ranges: Lowest and highest value of an input, where there is no data to take them from.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     source: str
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

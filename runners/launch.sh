@@ -47,9 +47,8 @@ lead() {
     code=$?
   done
   put exit_code "$code"
-  # The heartbeat, and whatever the program left behind in its session.
-  trap '' TERM
-  kill -s TERM -- "-$$" 2> /dev/null
+  # The heartbeat, whatever the program left behind in its session, and this shell itself.
+  kill -s KILL -- "-$$" 2> /dev/null
 }
 
 if [ "$1" = --lead ]; then

@@ -24,6 +24,25 @@ class NamedShape(click.ParamType[tuple[str, tuple[int, ...]]]):
         return name, tuple(int(size) for size in sizes)
 
 
+class NamedRange(click.ParamType[tuple[str, tuple[float, float]]]):
+    """`NAME=LOW,HIGH`."""
+
+    name = "NAME=LOW,HIGH"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, tuple[float, float]]:
+        """The name, and the lowest and highest value."""
+        name, _, text = str(value).rpartition("=")
+        try:
+            low, high = (float(bound) for bound in text.split(","))
+        except ValueError:
+            low, high = 1.0, 0.0
+        if not name or low > high:
+            self.fail(f"{value!r} is not like ids=0,30521", param, ctx)
+        return name, (low, high)
+
+
 @click.command()
 @click.argument("models", type=A_PATH, nargs=-1, required=True)
 @click.option("--device", default="local://", show_default=True, help="A name, or an address.")
@@ -32,12 +51,14 @@ class NamedShape(click.ParamType[tuple[str, tuple[int, ...]]]):
 @click.option("--accelerator", default="cpu", show_default=True)
 @click.option("--inputs", type=A_PATH, help="A .npz with an array an input.")
 @click.option("--shape", "shapes", type=NamedShape(), multiple=True, help="Sizes of free axes.")
+@click.option("--range", "ranges", type=NamedRange(), multiple=True, help="Values of an input.")
 @click.option("--preset", default="quick", show_default=True, help="quick, standard or strict.")
 @OUT
 @JSON
 def bench(
     models: tuple[Path, ...],
     shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    ranges: tuple[tuple[str, tuple[float, float]], ...],
     out: Path,
     as_json: bool,
     **options: object,
@@ -46,5 +67,6 @@ def bench(
     from edgebench.cli.show import show_outcome
     from edgebench.workflow import BenchRequest, bench_files
 
-    request = BenchRequest(models=models, shapes=dict(shapes), **options)  # type: ignore[arg-type]  # click checked them
+    named = {"shapes": dict(shapes), "ranges": dict(ranges)}
+    request = BenchRequest(models=models, **named, **options)  # type: ignore[arg-type]  # click checked them
     show_outcome(bench_files(request, desk_at(out)), as_json=as_json)

@@ -79,7 +79,12 @@ def put(cache: Path, key: str, made: Made, *, folder: Path) -> Made:
 
 @contextmanager
 def workplace(cache: Path, key: str) -> Iterator[Path]:
-    """An empty folder on the cache's own file system; what is left in it is removed."""
+    """An empty folder on the cache's own file system; what is left in it is removed.
+
+    Whoever calls holds `only_one`: other folders of this key are left from processes that died.
+    """
+    for left in (cache / "made").glob(f".{key}-*"):
+        shutil.rmtree(left, ignore_errors=True)
     folder = cache / "made" / f".{key}-{os.getpid()}-{secrets.token_hex(4)}"
     folder.mkdir(parents=True)
     try:

@@ -72,21 +72,18 @@ STOP: Final = (
     _ALIVE
     + """
 read_pid "$1"
-tell() {
-  alive "$leader" "$leader_start" && kill -s "$1" -- "-$leader" 2> /dev/null
-  alive "$program" "$program_start" && kill -s "$1" "$program" 2> /dev/null
-}
 is_there() { alive "$leader" "$leader_start" || alive "$program" "$program_start"; }
 is_there || exit 0
-tell TERM
+kill -s TERM -- "-$leader" 2> /dev/null || kill -s TERM "$program" 2> /dev/null
 tries=0
 while is_there && [ "$tries" -lt 20 ]; do
   sleep 0.1 2> /dev/null || { sleep 1; tries=$((tries + 9)); }
   tries=$((tries + 1))
 done
-# The program before its leader, for the leader to write down how it ended.
+# The program before its leader, for the leader to write down how it ended; then whoever else is
+# left in the session, which outlives its leader.
 alive "$program" "$program_start" && kill -s KILL "$program" && sleep 1
-tell KILL
+kill -s KILL -- "-$leader" 2> /dev/null
 :
 """
 )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.core import Process, Reason
-from edgebench.measure.student import t_quantile
+from edgebench.student_t import t_quantile
 
 # Fewest samples, of all processes together, for a percentile with 99 % confidence that no more
 # than its share lies above: the rule of MLPerf's early stopping.

@@ -97,7 +97,7 @@ def _why(best: Cell, fastest: Cell, tied: int) -> str:
     if best.comparison is not None:
         ratio, verdict = best.comparison.ratio, best.comparison.verdict.replace("_", " ")
         parts.append(
-            f"{ratio.value:.2f}x [{ratio.low:.2f}, {ratio.high:.2f}] the time of the float "
+            f"{ratio.value:.3g}x [{ratio.low:.3g}, {ratio.high:.3g}] the time of the float "
             f"{best.spec.format} ({verdict})"
         )
     parts.append(show_size(_size_bytes(best)))

@@ -79,7 +79,7 @@ def _versus(cell: Cell) -> str:
     if cell.comparison is None:
         return "—"
     ratio, verdict = cell.comparison.ratio, cell.comparison.verdict.replace("_", " ")
-    return f"{ratio.value:.2f} ±{_show_share(ratio.half_width_ratio)} {verdict}"
+    return f"{ratio.value:.3g} ±{_show_share(ratio.half_width_ratio)} {verdict}"
 
 
 def _drop(drop: Interval | None) -> str:

@@ -30,7 +30,8 @@ class BenchRequest:
     Attributes:
         device: A name of the inventory, or an address.
         inputs: A `.npz` with an array an input, as the user has it.
-        shapes: Values of free axes by input name.
+        shapes: Sizes of free axes by input name.
+        ranges: Lowest and highest value to be generated, by input name.
     """
 
     models: tuple[Path, ...]
@@ -40,6 +41,7 @@ class BenchRequest:
     accelerator: str = "cpu"
     inputs: Path | None = None
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     preset: str = "quick"
     seed: int = 0
 
@@ -156,7 +158,7 @@ def _bill(
 
 
 def _feed(request: BenchRequest, artifact: Artifact) -> tuple[Artifact, Feed]:
-    feed = Feed(shapes=request.shapes, seed=request.seed)
+    feed = Feed(shapes=request.shapes, ranges=request.ranges, seed=request.seed)
     if request.inputs is None:
         return artifact, feed
     arrays = samples_of(read_inputs(request.inputs), artifact, request.shapes)

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edgebench.compress.inspect import read_artifact
 from edgebench.compress.pipeline import build, open_model
+from edgebench.compress.samples import check_numbers
 from edgebench.core import Artifact, Format, Model, Reason, Recipe, Variant
-from edgebench.data import Dataset, Metric, load_dataset, load_metric
+from edgebench.data import Dataset, Metric, inputs_for, load_dataset, load_metric
 from edgebench.errors import CompressionError, NoEffect
 from edgebench.workflow.order import Desk, Order
 
@@ -28,32 +30,55 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """What the plan's `[data]` holds; None for both where there is no such table."""
+
+    dataset: Dataset | None
+    metric: Metric | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
     """What building needs, opened once."""
 
     order: Order
     desk: Desk
     model: Model
-    dataset: Dataset | None
-    metric: Metric | None
+    samples: Samples
 
 
-def open_workshop(order: Order, desk: Desk) -> Workshop:
-    """Load the data, open the model, train it if it is one of the zoo."""
-    data = order.plan.data
-    dataset = load_dataset(data.source, base=order.base) if data else None
-    metric = load_metric(data.metric, base=order.base) if data else None
+def load_samples(order: Order) -> Samples:
+    """Load the data and the metric.
+
+    Raises:
+        ConfigError: The model is none, or the data is none that it and the steps can work with.
+    """
+    source, data = order.plan.model.source, order.plan.data
+    artifact = None if source.startswith("zoo:") else read_artifact(order.base / source)
+    if data is None:
+        return Samples(dataset=None, metric=None)
+    dataset = load_dataset(data.source, base=order.base)
+    if any(recipe.steps for recipe, _ in order.recipes):
+        check_numbers(dataset.calibration)
+    if artifact is not None and artifact.inputs:
+        for arrays in (dataset.calibration, dataset.validation.x, dataset.test.x):
+            inputs_for({name: array[:1] for name, array in arrays.items()}, artifact.inputs)
+    return Samples(dataset=dataset, metric=load_metric(data.metric, base=order.base))
+
+
+def open_workshop(order: Order, samples: Samples, desk: Desk) -> Workshop:
+    """Open the model; train it first if it is one of the zoo."""
+    for note in samples.dataset.notes if samples.dataset else ():
+        desk.progress(f"data: {note}")
     model = open_model(
         order.plan.model.source,
         base=order.base,
-        dataset=dataset,
+        dataset=samples.dataset,
         cache=desk.cache,
         seed=order.protocol.seed,
         progress=desk.progress,
     )
-    for note in dataset.notes if dataset else ():
-        desk.progress(f"data: {note}")
-    return Workshop(order=order, desk=desk, model=model, dataset=dataset, metric=metric)
+    return Workshop(order=order, desk=desk, model=model, samples=samples)
 
 
 def build_all(
@@ -97,8 +122,8 @@ def _make(workshop: Workshop, recipe: Recipe, target: Format, compat: Compat) ->
         workshop.model,
         recipe,
         target,
-        dataset=workshop.dataset,
-        metric=workshop.metric,
+        dataset=workshop.samples.dataset,
+        metric=workshop.samples.metric,
         cache=workshop.desk.cache,
         seed=workshop.order.protocol.seed,
         compat=compat,

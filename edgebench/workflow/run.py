@@ -22,7 +22,16 @@ from edgebench.results.store import (
     write_run,
     write_variant,
 )
-from edgebench.workflow.build import Built, Compat, Workshop, build_all, gate_reason, open_workshop
+from edgebench.workflow.build import (
+    Built,
+    Compat,
+    Samples,
+    Workshop,
+    build_all,
+    gate_reason,
+    load_samples,
+    open_workshop,
+)
 from edgebench.workflow.cells import Bill, Settled, carry_out, check_runtime, pick_runtime, spec_of
 from edgebench.workflow.environment import host_environment, now
 from edgebench.workflow.order import Desk, Order, order_of
@@ -82,6 +91,7 @@ def run_plan(
 ) -> Outcome:
     """Compress, deploy, measure: a new run."""
     order = read_order(path, devices=devices, variants=variants)
+    samples = load_samples(order)
     chosen = {recipe.name for recipe, _ in order.recipes}
     plan = replace(
         order.plan,
@@ -101,7 +111,7 @@ def run_plan(
     )
     folder = create_run(desk.out, document)
     desk.progress(f"run: {folder}")
-    return _go(order, folder, document, desk)
+    return _go(order, samples, folder, document, desk)
 
 
 def resume_run(folder: Path, desk: Desk) -> Outcome:
@@ -112,26 +122,27 @@ def resume_run(folder: Path, desk: Desk) -> Outcome:
         raise ConfigError(msg, hint="Only what `edgebench run` made can.")
     plan = plan_from(run.plan, source=f"the plan of {run.name!r}")
     order = order_of(plan, base=Path(run.base), name=run.name)
-    return _go(order, folder, run, desk)
+    return _go(order, load_samples(order), folder, run, desk)
 
 
 def compress_plan(
     path: Path, desk: Desk, *, variants: Sequence[str] = ()
 ) -> tuple[list[Built], dict[str, tuple[Reason, str]]]:
     """The variants alone, written to `desk.out`; and of the rest, why they could not be made."""
-    workshop = open_workshop(read_order(path, variants=variants), desk)
+    order = read_order(path, variants=variants)
+    workshop = open_workshop(order, load_samples(order), desk)
     return build_all(
         workshop, (Compat(),), keep=lambda b: write_variant(desk.out, b.variant, compat=b.compat)
     )
 
 
-def _go(order: Order, folder: Path, run: RunDocument, desk: Desk) -> Outcome:
+def _go(order: Order, samples: Samples, folder: Path, run: RunDocument, desk: Desk) -> Outcome:
     reached, lost = _reach(order, desk)
     facts = {here.name: _facts(here.device) for here in reached if here.device}
     run = replace(run, devices=facts, lost=lost, finished=False)
     write_run(folder, run)
     try:
-        workshop = open_workshop(order, desk)
+        workshop = open_workshop(order, samples, desk)
         built, not_built = build_all(
             workshop,
             tuple(dict.fromkeys(here.compat(Format.TFLITE) for here in reached)),
@@ -215,7 +226,7 @@ def _bill(workshop: Workshop, built: Sequence[Built], here: Reached) -> Bill:
 
 
 def _task(workshop: Workshop, item: Built, job: Job) -> Task | Settled:
-    order = workshop.order
+    order, samples = workshop.order, workshop.samples
     why = gate_reason(item.variant, order.plan.gate.accuracy_drop_points)
     if why is not None:
         return Settled(job=job, reason=Reason.GATE, error=why, status=Status.REFUSED)
@@ -230,8 +241,8 @@ def _task(workshop: Workshop, item: Built, job: Job) -> Task | Settled:
         inputs=served.inputs,
         reference=reference.outputs,
         twin=served.outputs,
-        labels=workshop.dataset.test.y if workshop.dataset else None,
-        metric=workshop.metric,
+        labels=samples.dataset.test.y if samples.dataset else None,
+        metric=samples.metric,
         is_quantized=bool(item.variant.recipe.steps),
         is_retrained=any(step.name != "quantize" for step in item.variant.recipe.steps),
         is_reference=job.variant == order.reference_of(item.target),
@@ -240,8 +251,9 @@ def _task(workshop: Workshop, item: Built, job: Job) -> Task | Settled:
 
 
 def _serve(workshop: Workshop, artifact: Artifact) -> Served:
-    dataset, desk, seed = workshop.dataset, workshop.desk, workshop.order.protocol.seed
-    feed = Feed(seed=seed)
+    dataset, desk, seed = workshop.samples.dataset, workshop.desk, workshop.order.protocol.seed
+    model = workshop.order.plan.model
+    feed = Feed(shapes=model.shapes, ranges=model.ranges, seed=seed)
     if dataset is not None:
         arrays = inputs_for(dataset.test.x, artifact.inputs)
         feed = Feed(arrays=arrays, seed=seed, origin=f"test set {dataset.digest[:12]}")

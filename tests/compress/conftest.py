@@ -18,6 +18,8 @@ def quiet(words):
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory):
     whole = load_dataset("zoo:fashion-mnist", base=tmp_path_factory.getbasetemp())
+    assert whole.train.y is not None
+    assert whole.test.y is not None
     return dataset_from_arrays(
         {
             "x_train": whole.train.x[""][:SAMPLES],

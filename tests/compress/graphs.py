@@ -38,13 +38,9 @@ def save(path, nodes, inputs, outputs, initializers=(), *, opset=OPSET):
 def dense(path, *, batch=1, as_constants=False, opset=OPSET, kind="MatMul"):
     """Two dense layers of 16 and 4 units on 32 features."""
     first, second = weights(32, 16), weights(16, 4, seed=1)
-    lift = (lambda n, a: ([constant(n, a)], [])) if as_constants else None
-    store = lift or (lambda n, a: ([], [initializer(n, a)]))
-    nodes, stored = [], []
-    for name, array in (("w1", first), ("w2", second)):
-        more, kept = store(name, array)
-        nodes += more
-        stored += kept
+    named = {"w1": first, "w2": second}
+    nodes = [constant(*item) for item in named.items()] if as_constants else []
+    stored = [] if as_constants else [initializer(*item) for item in named.items()]
     nodes += [
         helper.make_node(kind, ["x", "w1"], ["h"], name="first"),
         helper.make_node("Relu", ["h"], ["r"], name="relu"),

@@ -13,6 +13,7 @@ from edgebench.compress import launch, steps
 from edgebench.compress.inspect import read_artifact
 from edgebench.compress.pipeline import build, open_model
 from edgebench.compress.recipe import parse_step
+from edgebench.compress.technique import Task
 from edgebench.core import Format, Model, Recipe
 from edgebench.data import dataset_from_arrays
 from edgebench.errors import CompressionError, ConfigError
@@ -56,7 +57,7 @@ def test_without_labels_the_accuracy_has_a_reason(tmp_path, make, features, metr
 
 
 def test_what_was_made_is_not_made_again(make, lenet):
-    said = []
+    said: list[str] = []
     first = make(lenet, Format.TFLITE, "quantize int8")
     before = first.artifact.path.stat()
     second = make(lenet, Format.TFLITE, "quantize int8", progress=said.append)
@@ -67,7 +68,8 @@ def test_what_was_made_is_not_made_again(make, lenet):
 
 
 def test_a_float_conversion_is_shared_by_all_recipes(tmp_path, make, lenet):
-    cache, said = tmp_path / "cache", []
+    cache = tmp_path / "cache"
+    said: list[str] = []
     for form in ("float16", "int8-weights"):
         make(lenet, Format.TFLITE, f"quantize {form}", cache=cache, progress=said.append)
     assert sum("keras to tflite" in words for words in said) == 1
@@ -84,6 +86,7 @@ import numpy as np
 from edgebench.compress.inspect import read_artifact
 from edgebench.compress.pipeline import build
 from edgebench.compress.recipe import parse_step
+from edgebench.compress.technique import Task
 from edgebench.core import Format, Model, Recipe
 from edgebench.data import dataset_from_arrays
 source, cache, data = map(Path, sys.argv[1:])
@@ -235,7 +238,8 @@ def test_a_calibration_sample_that_is_no_number_is_named(tmp_path, make, value):
 def test_broken_calibration_data_is_found_before_any_conversion(tmp_path, make, lenet, dataset):
     broken = dataset.calibration[""].copy()
     broken[3, 0, 0, 0] = np.nan
-    data, said = replace(dataset, calibration={"": broken}), []
+    data = replace(dataset, calibration={"": broken})
+    said: list[str] = []
     with pytest.raises(ConfigError, match=r"Calibration sample 3"):
         make(lenet, Format.TFLITE, "quantize int8", dataset=data, progress=said.append)
     assert said == []
@@ -258,7 +262,7 @@ def test_a_missing_extra_names_the_command_that_installs_it(tmp_path, lenet, dat
             seed=0,
             progress=quiet,
         )
-    assert "pip install 'edgebench[compress]'" in caught.value.hint
+    assert "pip install 'edgebench[compress]'" in str(caught.value.hint)
 
 
 def test_a_tool_that_fails_leaves_its_last_words_and_its_log(tmp_path, make):
@@ -273,13 +277,13 @@ def test_a_tool_that_fails_leaves_its_last_words_and_its_log(tmp_path, make):
         CompressionError, match=r"'keras to tflite of broken\.keras' failed"
     ) as caught:
         make(model_of(path), Format.TFLITE, dataset=None, metric=None, cache=tmp_path / "cache")
-    log = Path(caught.value.hint.removeprefix("All that it printed: "))
+    log = Path(str(caught.value.hint).removeprefix("All that it printed: "))
     assert "Traceback" in log.read_text()
     assert list((tmp_path / "cache" / "made").iterdir()) == []
 
 
 def test_a_worker_that_is_killed_is_told_from_one_that_fails(tmp_path):
-    task = launch.Task(way="train", source=None, step=None, folder=tmp_path)
+    task = Task(way="train", source=None, step=None, folder=tmp_path)
     log = tmp_path / "log"
     log.write_text("")
     assert "SIGSEGV" in str(launch._crash(task, -11, log))
@@ -305,7 +309,7 @@ def test_a_model_of_the_zoo_needs_labelled_classes(tmp_path, features):
 
 
 def test_a_trained_model_is_not_trained_again(lenet, dataset, cache, tmp_path):
-    said = []
+    said: list[str] = []
     again = open_model(
         "zoo:lenet", base=tmp_path, dataset=dataset, cache=cache, seed=0, progress=said.append
     )

@@ -55,7 +55,7 @@ def test_a_step_that_is_none_is_refused_with_what_there_is(raw, words, hint):
     with pytest.raises(ConfigError) as caught:
         parse_step(raw)
     assert words in str(caught.value)
-    assert hint in caught.value.hint
+    assert hint in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
 import os
+import secrets
+import signal as signals
 import subprocess
 import sys
 import threading
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgebench.device.files import fetch
+from edgebench.device.job_scripts import WAIT
 from edgebench.device.jobs import (
     Running,
     clean,
@@ -18,7 +21,6 @@ from edgebench.device.jobs import (
     stop,
     wait,
 )
-from edgebench.device.job_scripts import WAIT
 from edgebench.errors import DeviceError, DeviceLost, JobFailed
 from edgebench.runner import RunnerJob
 
@@ -40,6 +42,12 @@ def is_running(device, marker):
     """Whether a process with this word in its command line is there."""
     look = f"grep -l {marker[:-1]}[{marker[-1]}] /proc/[0-9]*/cmdline 2> /dev/null"
     return device.transport.run(["sh", "-c", look]).stdout != b""
+
+
+@pytest.fixture
+def marker():
+    """A word that no other process has in its command line."""
+    return f"eb-{secrets.token_hex(8)}"
 
 
 @pytest.fixture
@@ -128,32 +136,32 @@ def test_files_are_renamed_when_they_are_whole(device, started):
     assert not [name for name in names if name.endswith(".part")]
 
 
-def test_a_job_that_takes_too_long_is_ended(device, started):
-    running = started(": eb-too-long; sh -c 'sleep 300 & wait' eb-too-long")
+def test_a_job_that_takes_too_long_is_ended(device, started, marker):
+    running = started(f"sh -c 'sleep 300 & wait' {marker}")
     with pytest.raises(JobFailed, match="longer than 1 s") as caught:
         wait(device, running, timeout_s=1)
     assert caught.value.reason == "timeout"
-    assert not is_running(device, "eb-too-long")
+    assert not is_running(device, marker)
 
 
-def test_stop_ends_all_that_the_runner_started_even_if_it_is_deaf(device, started):
+def test_stop_ends_all_that_the_runner_started_even_if_it_is_deaf(device, started, marker):
     running = started(
-        "trap '' TERM; sh -c \"trap '' TERM; while :; do sleep 1; done\" eb-deaf & wait"
+        f"trap '' TERM; sh -c \"trap '' TERM; while :; do sleep 1; done\" {marker} & wait"
     )
-    assert is_running(device, "eb-deaf")
+    assert is_running(device, marker)
     stop(device, running)
-    assert not is_running(device, "eb-deaf")
+    assert not is_running(device, marker)
     stop(device, running)
 
 
-def test_a_job_leaves_no_process_behind(device, started):
-    running = started("sh -c 'sleep 300; :' eb-orphan & exit 0")
+def test_a_job_leaves_no_process_behind(device, started, marker):
+    running = started(f"sh -c 'sleep 300; :' {marker} & exit 0")
     assert wait(device, running, timeout_s=30).exit_code == 0
     for _ in range(50):
-        if not is_running(device, "eb-orphan"):
+        if not is_running(device, marker):
             break
         time.sleep(0.1)
-    assert not is_running(device, "eb-orphan")
+    assert not is_running(device, marker)
 
 
 def test_a_job_survives_the_link_and_is_waited_for_again(board, sshd, launch_of):
@@ -173,8 +181,8 @@ def test_a_device_that_stays_away_is_lost_when_patience_ends(launch_of, tmp_path
         patch.setenv("EDGEBENCH_SSH_CONFIG", str(server.config))
         device = connect(server.address)
         running = start(device, launch_of("sleep 60"), JOB, name="x")
-        os.kill(server.pid, 15)
-        server.cut()
+        for pid in (server.pid, *server.sessions()):
+            os.kill(pid, signals.SIGKILL)
         with pytest.raises(DeviceLost):
             wait(device, running, timeout_s=60, patience_s=1)
         device.transport.close()
@@ -196,7 +204,21 @@ def test_a_device_with_fewer_tools_and_any_shell_will_do(
 ):
     tools = tmp_path / "tools"
     tools.mkdir()
-    needed = "cat mkdir mv rm sleep tail env ls flock timeout setsid nohup kill".split()
+    needed = [
+        "cat",
+        "mkdir",
+        "mv",
+        "rm",
+        "sleep",
+        "tail",
+        "env",
+        "ls",
+        "flock",
+        "timeout",
+        "setsid",
+        "nohup",
+        "kill",
+    ]
     for name in needed:
         if name not in missing:
             (tools / name).symlink_to(Path("/usr/bin", name))
@@ -220,7 +242,7 @@ def test_a_runner_that_cannot_be_started_is_told(here, launch_of):
 
 
 def test_leftovers_of_a_dead_edgebench_are_ended_and_those_of_a_live_one_are_not(
-    here, launch_of, tmp_path
+    here, launch_of, marker
 ):
     mine = start(here, launch_of("exec sleep 300"), JOB, name="mine")
     code = (
@@ -233,12 +255,12 @@ def test_leftovers_of_a_dead_edgebench_are_ended_and_those_of_a_live_one_are_not
         "job = RunnerJob(kind='latency', model='m', runtime='litert'); "
         "start(device, launch, job, name='theirs')"
     )
-    script = launch_of("sh -c 'sleep 300; :' eb-leftover").argv[-1]
+    script = launch_of(f"sh -c 'sleep 300; :' {marker}").argv[-1]
     subprocess.run([sys.executable, "-c", code, str(here.work_folder), script], check=True)
-    assert is_running(here, "eb-leftover")
+    assert is_running(here, marker)
     ended = end_leftovers(here)
     assert [name.partition("-")[0] for name in ended] == ["theirs"]
-    assert not is_running(here, "eb-leftover")
+    assert not is_running(here, marker)
     assert "exit_code" not in files(here, mine)
     assert end_leftovers(here) == ()
     clean(here, mine)

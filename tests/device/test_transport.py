@@ -1,4 +1,5 @@
 import os
+import secrets
 import time
 from pathlib import Path, PurePosixPath
 
@@ -74,24 +75,26 @@ def test_five_megabytes_of_errors_do_not_stop_the_program(transport):
     assert (len(done.stderr), done.stdout) == (5_000_000, b"after\n")
 
 
+def is_running(transport, marker):
+    look = f"grep -l {marker[:-1]}[{marker[-1]}] /proc/[0-9]*/cmdline 2> /dev/null"
+    return transport.run(["sh", "-c", look]).stdout != b""
+
+
 def test_the_deadline_is_for_the_whole_call_also_where_output_drips(transport):
-    script = "echo $$; while :; do echo drip; sleep 0.1; done"
+    script, marker = "while :; do echo drip; sleep 0.1; done", secrets.token_hex(8)
     begun = time.monotonic()
     with pytest.raises(DeviceError, match="took longer than 1 s") as caught:
-        transport.run(["sh", "-c", script, "eb-drip"], timeout_s=1)
+        transport.run(["sh", "-c", script, marker], timeout_s=1)
     assert not isinstance(caught.value, DeviceLost)
     assert time.monotonic() - begun < 10
-    left = transport.run(["sh", "-c", "grep -l eb-dri[p] /proc/[0-9]*/cmdline 2> /dev/null"])
-    assert left.stdout == b""
+    assert not is_running(transport, marker)
 
 
 def test_a_deaf_program_is_ended_at_the_deadline(transport):
+    script, marker = "trap '' TERM; while :; do sleep 0.1; done", secrets.token_hex(8)
     with pytest.raises(DeviceError, match="was ended"):
-        transport.run(
-            ["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done", "eb-deaf"], timeout_s=1
-        )
-    left = transport.run(["sh", "-c", "grep -l eb-dea[f] /proc/[0-9]*/cmdline 2> /dev/null"])
-    assert left.stdout == b""
+        transport.run(["sh", "-c", script, marker], timeout_s=1)
+    assert not is_running(transport, marker)
 
 
 @pytest.mark.parametrize("name", ["plain.bin", 'it\'s "here"\nand $HOME.bin', "-n", "ünïcode.bin"])

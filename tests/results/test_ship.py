@@ -36,7 +36,7 @@ def test_the_fastest_is_advised(advice_on):
     advice = advice_on(FLOAT, INT8)
     assert advice.cell is not None
     assert advice.cell.spec.variant == "int8"
-    assert "0.50x" in advice.why
+    assert "0.5x" in advice.why
 
 
 def test_of_equally_fast_ones_the_smallest(advice_on):

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 
+import numpy as np
 import pytest
 
 pytest.importorskip("onnx")
@@ -152,3 +153,42 @@ def wait_for_processes(folder, count, timeout_s=240):
         time.sleep(0.02)
     msg = "the run came to no measurement"
     raise TimeoutError(msg)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda arrays: arrays["x_train"].__setitem__((3, 5), np.nan), "NaN"),
+        (lambda arrays: arrays.update(x_test=arrays["x_test"][:, :7]), "(7,)"),
+        (lambda arrays: arrays.update(y_test=arrays["y_test"][:7]), "y_test: 7"),
+        (lambda arrays: arrays.pop("x_test"), "x_test"),
+        (lambda arrays: arrays.update(x_tests=arrays["x_test"]), "x_tests"),
+    ],
+    ids=["a NaN", "a wrong shape", "too few labels", "a missing array", "an unknown array"],
+)
+def test_data_that_cannot_be_right_is_refused_before_anything_runs(
+    plan_with, edgebench, tmp_path, spoil, words
+):
+    plan = plan_with(TWO_VARIANTS)
+    with np.load(tmp_path / "data.npz") as archive:
+        arrays = dict(archive)
+    spoil(arrays)
+    np.savez(tmp_path / "data.npz", **arrays)
+    done = edgebench("run", plan, exit_code=2)
+    assert words in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"this is a text file\n", None], ids=["empty", "text", "missing"]
+)
+def test_a_model_that_is_none_is_refused_before_anything_runs(
+    plan_with, edgebench, tmp_path, content
+):
+    plan = plan_with(TWO_VARIANTS)
+    (tmp_path / "model.onnx").unlink()
+    if content is not None:
+        (tmp_path / "model.onnx").write_bytes(content)
+    done = edgebench("run", plan, exit_code=2)
+    assert "model.onnx" in done.stderr
+    assert not (tmp_path / "results").exists()

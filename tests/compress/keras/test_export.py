@@ -120,7 +120,10 @@ def test_no_shape_is_computed_at_run_time(make, models):
 def test_a_model_with_two_inputs_is_quantized(make, models, name, target):
     model = models(name)
     rng = np.random.default_rng(0)
-    shapes = {"two.keras": {"image": (8, 8, 1), "facts": (6,)}, "saved": {"a": (16,), "b": (16,)}}
+    shapes: dict[str, dict[str, tuple[int, ...]]] = {
+        "two.keras": {"image": (8, 8, 1), "facts": (6,)},
+        "saved": {"a": (16,), "b": (16,)},
+    }
     x = {
         f"x_{split}/{key}": rng.random((20, *shape), dtype=np.float32)
         for split in ("train", "test")

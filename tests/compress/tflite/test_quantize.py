@@ -1,3 +1,4 @@
+import copy
 import subprocess
 import sys
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.tools import flatbuffer_utils
 
 from edgebench.compress.inspect import read_artifact
 from edgebench.compress.tflite.graph import read_tflite_counts
@@ -166,15 +168,55 @@ def test_a_float_tflite_is_quantized_without_the_model_it_came_from(make, lenet)
     assert variant.artifact == make(lenet, Format.TFLITE, "quantize int8").artifact
 
 
-def test_a_tflite_without_a_signature_is_calibrated_all_the_same(tmp_path, make, lenet):
-    content = make(lenet, Format.TFLITE).artifact.path.read_bytes()
-    from ai_edge_litert.tools import flatbuffer_utils
+def changed(path, source, change):
+    """A copy of a file, changed by a function of its flatbuffer."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(source.read_bytes()))
+    change(model)
+    path.write_bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return Model(name=path.stem, artifact=read_artifact(path))
 
-    bare = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    bare.signatureDefs = None
-    path = tmp_path / "bare.tflite"
-    path.write_bytes(flatbuffer_utils.convert_object_to_bytearray(bare))
-    model = Model(name="bare", artifact=read_artifact(path))
+
+def test_a_model_that_keeps_state_is_refused(tmp_path, make, lenet):
+    def remember(model):
+        graph = model.subgraphs[0]
+        graph.tensors[graph.operators[0].outputs[0]].isVariable = True
+
+    source = make(lenet, Format.TFLITE).artifact.path
+    model = changed(tmp_path / "state.tflite", source, remember)
+    with pytest.raises(CompressionError, match="keeps state"):
+        make(model, Format.TFLITE, "quantize int8")
+
+
+def test_an_operation_that_is_unknown_here_does_not_hide_the_inputs(tmp_path, make, lenet):
+    def invent(model):
+        model.operatorCodes[0].builtinCode = schema.BuiltinOperator.CUSTOM
+        model.operatorCodes[0].deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+        model.operatorCodes[0].customCode = b"Invented"
+
+    source = make(lenet, Format.TFLITE).artifact
+    model = changed(tmp_path / "custom.tflite", source.path, invent)
+    assert model.artifact.inputs == source.inputs
+    assert model.artifact.outputs == source.outputs
+
+
+def test_several_signatures_are_refused(tmp_path, make, lenet):
+    def twice(model):
+        second = copy.copy(model.signatureDefs[0])
+        second.signatureKey = b"second"
+        model.signatureDefs.append(second)
+
+    source = make(lenet, Format.TFLITE).artifact.path
+    model = changed(tmp_path / "two.tflite", source, twice)
+    with pytest.raises(CompressionError, match="serving_default, second"):
+        make(model, Format.TFLITE, "quantize int8")
+
+
+def test_a_tflite_without_a_signature_is_calibrated_all_the_same(tmp_path, make, lenet):
+    def forget(model):
+        model.signatureDefs = None
+
+    source = make(lenet, Format.TFLITE).artifact.path
+    model = changed(tmp_path / "bare.tflite", source, forget)
     variant = make(model, Format.TFLITE, "quantize int8")
     assert model.artifact.inputs[0].name == "serving_default_image:0"
     assert variant.ledger[-1].accuracy_after > 0.7

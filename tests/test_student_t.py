@@ -3,7 +3,7 @@
 import pytest
 from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 
-from edgebench.measure.student import t_quantile
+from edgebench.student_t import t_quantile
 
 
 @pytest.mark.parametrize("share", [0.6, 0.9, 0.95, 0.975, 0.995, 0.9995])

@@ -1,0 +1,78 @@
+import json
+import shutil
+
+import pytest
+
+from edgebench.device.facts import FACTS, MARK, fingerprint, read_facts, script, split_answers
+from edgebench.device.local import LocalTransport
+from edgebench.device.replay import Answer, Capture, ReplayTransport
+from edgebench.errors import DeviceError
+from tests.device.boards import BOARDS, replayed
+
+
+def test_a_device_tells_everything_in_one_round_trip():
+    replay = replayed("pi4-bookworm")
+    read_facts(replay)
+    assert len(replay.sent) == 1
+
+
+@pytest.mark.parametrize("name", sorted(BOARDS))
+def test_every_fact_is_read_from_a_board(name):
+    facts = read_facts(replayed(name))
+    expected = json.loads(BOARDS[name].with_suffix(".json").read_text())
+    assert {key: facts[key] for key in expected} == expected
+
+
+def test_every_fact_has_a_capture():
+    answers = split_answers(BOARDS["pi4-bookworm"].read_text())
+    assert set(answers) == set(FACTS)
+
+
+def test_this_machine_says_what_it_is(tmp_path):
+    facts = read_facts(LocalTransport(), work_folder=str(tmp_path))
+    unknown = {key for key, value in facts.items() if value is None}
+    assert unknown <= {"model", "l4t", "governor", "temperatures_c", "cpu_features", "cpus"}
+    assert facts["work_free_bytes"] > 0
+    assert facts["work_is_writable"] is True
+    assert facts["clock_skew_s"] == 0
+
+
+def test_nothing_that_names_one_single_board_is_asked_for():
+    words = ("serial", "hostname", "uname -a", "uname -n", "address", "machine-id", "product_uuid")
+    assert not [word for word in words if word in script()]
+
+
+def test_a_command_that_fails_leaves_its_fact_unknown_and_the_others_alone(tmp_path, monkeypatch):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("sh", "uname"):
+        (tools / name).symlink_to(shutil.which(name))
+    monkeypatch.setenv("PATH", str(tools))
+    facts = read_facts(LocalTransport())
+    assert facts["architecture"]
+    assert (facts["libc"], facts["work_free_bytes"], facts["clock_skew_s"]) == (None, None, None)
+
+
+def test_a_device_without_a_shell_is_refused():
+    answers = {"edgebench-facts": Answer(exit_code=127, stderr="sh: not found")}
+    with pytest.raises(DeviceError, match="does not run shell scripts: sh: not found"):
+        read_facts(ReplayTransport(Capture(answers=answers)))
+
+
+def test_a_work_folder_that_is_not_there_yet_is_judged_by_the_one_above_it(tmp_path):
+    facts = read_facts(LocalTransport(), work_folder=str(tmp_path / "a b" / "c"))
+    assert facts["work_is_writable"] is True
+
+
+def test_the_hardware_has_one_fingerprint_and_the_software_another():
+    facts = read_facts(replayed("pi4-bookworm"))
+    same = {**facts, "temperatures_c": {"cpu-thermal": 70.0}, "memory_available_bytes": 1}
+    updated = {**facts, "kernel": "7.0.0"}
+    assert fingerprint(same) == fingerprint(facts)
+    assert fingerprint(updated)["hw"] == fingerprint(facts)["hw"]
+    assert fingerprint(updated)["sw"] != fingerprint(facts)["sw"]
+
+
+def test_the_marks_of_the_script_are_those_that_are_looked_for():
+    done = LocalTransport().run(["sh", "-c", script(), "edgebench-facts", "/", ""])
+    assert done.stdout.decode().count(MARK) == len(FACTS)

@@ -1,0 +1,207 @@
+import json
+import os
+import subprocess
+import zipfile
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from edgebench.device.jobs import clean, start, wait
+from edgebench.device.provision import provision
+from edgebench.device.releases import boards, fitting
+from edgebench.device.wheels import MANIFEST, bundle_for, needs_of, pack, platform_tags
+from edgebench.errors import DeviceError
+from edgebench.runner import RunnerJob
+from tests.conftest import miss
+from tests.device.boards import replayed_device
+
+
+@pytest.fixture(scope="session")
+def cache():
+    """Fetched wheels outlive the session, as they do for a user."""
+    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgebench-tests"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@pytest.fixture
+def bare(board, tmp_path):
+    """The board with nothing but a system Python, and a work folder whose name is an ugly one."""
+    (python,) = [p for p in board.facts["pythons"] if p["executable"] == "/usr/bin/python3"] or [
+        None
+    ]
+    if python is None:
+        miss("no /usr/bin/python3 on this machine")
+    if any(python["packages"].values()):
+        miss("the system's Python has numpy or a runtime already")
+    folder = board.work_folder / f'it\'s "bare" $HOME {tmp_path.name}'
+    yield replace(board, work_folder=folder)
+    board.transport.run(["rm", "-rf", str(folder)])
+
+
+@pytest.mark.parametrize("runtime", ["litert", "onnxruntime", "tflite-runtime"])
+def test_a_bare_python_behind_ssh_is_given_a_runtime_that_runs(bare, cache, runtime):
+    python = boards(bare.facts)[0].python
+    if runtime == "tflite-runtime" and python >= (3, 12):
+        pytest.skip("tflite-runtime ends at Python 3.11")
+    words = []
+    launch = provision(bare, runtime, cache=cache, progress=words.append)
+    assert "wheels of" in launch.how
+    assert [word for word in words if "sending" in word]
+    words.clear()
+    assert provision(bare, runtime, cache=cache, progress=words.append) == launch
+    assert words == []
+    job = RunnerJob(kind="outputs", model="/nonexistent/model", runtime=runtime)
+    running = start(bare, launch, job, name="check")
+    wait(bare, running, timeout_s=60)
+    done = bare.transport.run(["cat", f"{running.folder}/result.json"])
+    answer = json.loads(done.stdout)
+    # The model is not there, but the runtime was loaded before that was found out.
+    assert answer["status"] == "failed"
+    assert answer["runtime_version"]
+    clean(bare, running)
+
+
+def test_what_the_board_has_itself_is_taken(here, cache):
+    launch = provision(here, "onnxruntime", cache=cache, progress=pytest.fail)
+    assert "the board's own onnxruntime" in launch.how
+    assert launch.env["PYTHONPATH"] == ""
+    assert launch.env["ORT_DISABLE_TELEMETRY"] == "1"
+
+
+def test_an_installed_runtime_that_does_not_load_is_not_taken(here, cache, tmp_path):
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\ncase "$*" in *"import numpy"*) exit 1;; esac\nexec {boards(here.facts)[0].executable} "$@"\n'
+    )
+    python.chmod(0o755)
+    (listed,) = here.facts["pythons"]
+    broken = replace(here, facts={**here.facts, "pythons": [{**listed, "executable": str(python)}]})
+    with pytest.raises(DeviceError, match="does not load there"):
+        provision(broken, "tflite-runtime", cache=cache, progress=lambda words: None)
+
+
+@pytest.mark.parametrize(
+    ("name", "runtime", "words"),
+    [
+        ("no-python", "litert", "no Python 3"),
+        ("jetson-nano-jetpack4", "litert", "only Python 3.6.9"),
+        ("jetson-xavier-nx-jetpack5", "litert", "needs glibc 2.34, the board has 2.31"),
+        ("pi3-32-bit-without-numpy", "tflite-runtime", "the board must have it itself"),
+        ("riscv", "onnxruntime", "no wheel for riscv64"),
+        ("noexec", "litert", "mounted noexec"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_fetched_or_sent(
+    name, runtime, words, tmp_path
+):
+    device = replayed_device(name, tmp_path)
+    with pytest.raises(DeviceError, match=words) as caught:
+        provision(device, runtime, cache=tmp_path / "cache", progress=pytest.fail)
+    assert caught.value.hint
+    assert not (tmp_path / "cache").exists()
+    assert device.transport.pushed == {}
+
+
+def test_wheels_for_another_machine_are_fetched_and_judged_by_their_libraries(cache, tmp_path):
+    (board,) = boards(replayed_device("pi4-bookworm", tmp_path).facts)
+    release = fitting("litert", board)
+    bundle = bundle_for(release, board, cache=cache, progress=lambda words: None)
+    assert bundle.contents == "ai-edge-litert 2.3.0, numpy 2.4.6"
+    needs = json.loads(bundle.archive.with_suffix(".json").read_text())
+    assert (needs["GLIBC"], needs["GLIBCXX"]) == ("2.34", "3.4.30")
+    old = replace(board, glibc=(2, 31))
+    with pytest.raises(DeviceError, match=r"need GLIBC_2\.34, the board has GLIBC_2\.31"):
+        bundle_for(release, old, cache=cache, progress=pytest.fail)
+
+
+def test_a_wheel_that_is_not_there_is_told_in_pips_words(tmp_path):
+    (board,) = boards(replayed_device("pi4-bookworm", tmp_path).facts)
+    release = replace(fitting("litert", board), version="0.0.0")
+    with pytest.raises(DeviceError, match=r"pip fetches no ai-edge-litert==0\.0\.0 for aarch64"):
+        bundle_for(release, board, cache=tmp_path, progress=lambda words: None)
+    assert list((tmp_path / "runtimes").iterdir()) == []
+
+
+def test_an_archive_depends_on_its_files_only(tmp_path):
+    for name in ("a", "b"):
+        tree = tmp_path / name
+        (tree / "sub").mkdir(parents=True)
+        (tree / "sub" / "file.py").write_text("x = 1\n")
+        (tree / "__pycache__").mkdir()
+        (tree / "__pycache__" / "file.pyc").write_text(name)
+        os.utime(tree / "sub" / "file.py", (1, 1) if name == "a" else (2, 2))
+    assert pack(tmp_path / "a") == pack(tmp_path / "b")
+
+
+def test_an_archive_holds_a_manifest_that_sha256sum_accepts(tmp_path):
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "file name.py").write_text("x = 1\n")
+    archive, out = tmp_path / "a.tgz", tmp_path / "out"
+    archive.write_bytes(pack(tree))
+    out.mkdir()
+    subprocess.run(["tar", "-xzmf", archive, "-C", out], check=True)
+    subprocess.run(["sha256sum", "--quiet", "-c", MANIFEST], cwd=out, check=True)
+
+
+def test_what_a_library_needs_is_read_out_of_it(tmp_path):
+    import numpy
+
+    needs = needs_of(Path(numpy.__file__).parent)
+    assert needs["GLIBC"].startswith("2.")
+    assert needs_of(tmp_path) == {}
+
+
+def test_tags_reach_down_from_the_newest(tmp_path):
+    (board,) = boards(replayed_device("pi4-bookworm", tmp_path).facts)
+    tags = platform_tags(board)
+    assert tags[0] == "manylinux_2_36_aarch64"
+    assert {"manylinux_2_17_aarch64", "manylinux2014_aarch64"} <= set(tags)
+
+
+def test_a_folder_that_arrives_damaged_is_not_taken(here, cache, monkeypatch, tmp_path):
+    """The archive is whole, but a file in it is not what its manifest says."""
+    import gzip
+    import io
+    import tarfile
+
+    from edgebench.device.files import deliver, run_script
+    from edgebench.device.provision import _SEAL, _UNPACK
+
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as archive:
+        for name, data in (("f.py", b"x = 1\n"), (MANIFEST, b"0" * 64 + b"  f.py\n")):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    (tmp_path / "bad.tgz").write_bytes(gzip.compress(raw.getvalue()))
+    blob = deliver(here, tmp_path / "bad.tgz")
+    final = here.work_folder / "runtimes" / "bad"
+    python = boards(here.facts)[0].executable
+    done = run_script(here, _UNPACK, "unpack", str(blob), str(final), python, _SEAL)
+    assert done.exit_code == 4
+    assert b"f.py is not what was sent" in done.stderr
+    assert not Path(final).exists()
+    assert list(Path(final).parent.iterdir()) == []
+
+
+def test_nothing_of_a_wheel_is_lost_that_an_import_needs(bare, cache):
+    launch = provision(bare, "onnxruntime", cache=cache, progress=lambda words: None)
+    code = "import numpy.random, numpy.linalg, numpy.fft, numpy.ma; print(numpy.savez)"
+    variables = [f"{key}={value}" for key, value in launch.env.items()]
+    done = bare.transport.run(["env", *variables, launch.argv[0], "-s", "-c", code])
+    assert done.exit_code == 0, done.stderr
+
+
+def test_a_bundle_is_smaller_than_its_wheels(cache, tmp_path):
+    (board,) = boards(replayed_device("pi4-bookworm", tmp_path).facts)
+    bundle = bundle_for(fitting("litert", board), board, cache=cache, progress=lambda words: None)
+    names = subprocess.run(
+        ["tar", "-tzf", bundle.archive], capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    assert "ai_edge_litert/interpreter.py" in names
+    assert not [n for n in names if "WebGpu" in n or "/tests/" in n or "/aot/" in n]
+    assert not zipfile.is_zipfile(bundle.archive)
+    assert PurePosixPath(MANIFEST).name in names
