@@ -47,7 +47,8 @@ class RunnerJob:
 
     Attributes:
         inputs: A `.npz` with one array an input, the first axis being the sample; None to have the
-            runner generate one sample within each input's own range.
+            runner generate samples within each input's own range.
+        generate: How many, at most: of large inputs fewer are made.
         save_inputs: Where the runner writes the inputs that it generated.
         shapes: Values of free axes by input name; an axis not named is 1.
         ranges: `[low, high]` for generated values by input name.
@@ -60,6 +61,7 @@ class RunnerJob:
     threads: int = 1
     accelerator: str = "cpu"
     inputs: str | None = None
+    generate: int = 1
     save_inputs: str | None = None
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)

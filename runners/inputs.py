@@ -13,6 +13,8 @@ from failure import Failed
 # likely an id or a length, of which 0 and 1 are the values that a model is least likely to lack.
 INTEGER_RANGE = (0, 1)
 REAL_RANGE = (0.0, 1.0)
+# More than one sample is to be had only of inputs that are small: they are sent to every board.
+GENERATED_BYTES_MAX = 8000000
 
 
 def unfit(words):
@@ -142,21 +144,30 @@ def _filled(spec, symbols):
     return [axis if isinstance(axis, int) else symbols.get(axis, 1) for axis in axes]
 
 
-def generate(specs, shapes, ranges, seed):
-    """One sample within each input's range, as the model stores it, and how it came to be."""
-    fed, record = {}, {}
+def generate(specs, shapes, ranges, seed, count):
+    """At most `count` samples within each input's range, as stored, and how they came to be."""
+    sizes = [np.dtype(spec["dtype"]).itemsize * _elements(shapes[spec["name"]]) for spec in specs]
+    count = int(max(1, min(count, GENERATED_BYTES_MAX // max(sum(sizes), 1))))
+    made, record = {}, {}
     for index, spec in enumerate(specs):
         # A stream for each input: one that changes does not change the others.
         random = np.random.default_rng([seed, index])
         low, high = ranges.get(spec["name"]) or own_range(spec)
-        shape = shapes[spec["name"]]
+        shape = (count, *shapes[spec["name"]])
         if np.dtype(spec["dtype"]).kind == "f" or spec["quantization"]:
             values = random.uniform(low, high, shape)
         else:
             values = random.integers(int(low), int(high), shape, endpoint=True)
-        fed[spec["name"]] = store(np.asarray(values), spec)
-        record[spec["name"]] = {"shape": list(shape), "low": low, "high": high}
-    return fed, record
+        made[spec["name"]] = store(values, spec)
+        record[spec["name"]] = {"shape": list(shape[1:]), "low": low, "high": high}
+    return made, record
+
+
+def _elements(shape):
+    elements = 1
+    for size in shape:
+        elements *= size
+    return elements
 
 
 def own_range(spec):

@@ -115,24 +115,45 @@ def read_inputs(task):
     return read_samples(task.path("inputs")) if task.job.get("inputs") else None
 
 
-def first_sample(task, samples, model):
-    """What the model is fed in the timed passes."""
-    from inputs import arrange, check_types, generate, pick, resolve
+def made_samples(task, model):
+    """Samples that are generated, first axis the sample, and kept where the job says so."""
+    from inputs import generate, resolve
 
-    check_types(model.inputs)
     job, named = task.job, model.aliases
-    if samples is not None:
-        arranged, count = arrange(samples, model.inputs, named)
-        task.answer["inputs_made"] = {"source": "file", "samples": count}
-        return pick(arranged, model.inputs, 0)[0]
     given = {named.get(name, name): shape for name, shape in job["shapes"].items()}
     ranges = {named.get(name, name): limits for name, limits in job["ranges"].items()}
     shapes = resolve(model.inputs, given)
-    fed, record = generate(model.inputs, shapes, ranges, job["seed"])
-    task.answer["inputs_made"] = {"source": "generated", "seed": job["seed"], "inputs": record}
+    made, record = generate(model.inputs, shapes, ranges, job["seed"], job.get("generate", 1))
+    count = len(next(iter(made.values()))) if made else 1
+    task.answer["inputs_made"] = {
+        "source": "generated",
+        "seed": job["seed"],
+        "samples": count,
+        "inputs": record,
+    }
     if job.get("save_inputs"):
-        save_arrays(task.path("save_inputs"), {name: fed[name][None] for name in fed})
-    return fed
+        save_arrays(task.path("save_inputs"), made)
+    return made, count
+
+
+def arranged_samples(task, samples, model):
+    """The samples in the order of the model's inputs, and how many there are."""
+    from inputs import arrange, check_types
+
+    check_types(model.inputs)
+    if samples is None:
+        return made_samples(task, model)
+    arranged, count = arrange(samples, model.inputs, model.aliases)
+    task.answer["inputs_made"] = {"source": "file", "samples": count}
+    return arranged, count
+
+
+def first_sample(task, samples, model):
+    """What the model is fed in the timed passes."""
+    from inputs import pick
+
+    arranged, _ = arranged_samples(task, samples, model)
+    return pick(arranged, model.inputs, 0)[0]
 
 
 def prepare(model, fed):
@@ -189,18 +210,11 @@ def memory_pass(task):
 
 def outputs_pass(task):
     backend, runtime, package = load_runtime(task)
-    from inputs import arrange, check_types
     from outputs import compute
 
     samples = read_inputs(task)
     model, _ = open_model(task, backend, runtime)
-    check_types(model.inputs)
-    if samples is None:
-        samples = {name: array[None] for name, array in first_sample(task, None, model).items()}
-        arranged, count = samples, 1
-    else:
-        arranged, count = arrange(samples, model.inputs, model.aliases)
-        task.answer["inputs_made"] = {"source": "file", "samples": count}
+    arranged, count = arranged_samples(task, samples, model)
     save_arrays(task.path("outputs"), compute(model, arranged, count))
     return runtime, package
 

@@ -108,9 +108,10 @@ def _worker(folder: Path, chatter: int) -> Iterator[tuple[subprocess.Popen[bytes
 
 def _crash(task: Task, code: int, log: Path) -> CompressionError:
     said = log.read_text(errors="replace")
-    # The last line of a traceback names the error; converters go on to print hints after it.
-    errors = re.findall(r"^[\w.]*(?:Error|Exception|Interrupt)\b.*$", said, re.MULTILINE)
-    tail = errors[-1] if errors else said[-LOG_TAIL_CHARS:].strip() or "-"
+    # A traceback ends at its first line without an indent: that line names the error.
+    _, traceback, frames = said.rpartition("Traceback (most recent call last):\n")
+    named = re.search(r"^\S.*$", frames, re.MULTILINE) if traceback else None
+    tail = named[0] if named else said[-LOG_TAIL_CHARS:].strip() or "-"
     ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
     source = task.source.path.name if task.source else ""
     what = f"{task.step or task.way} of {source}".removesuffix(" of ")

@@ -14,6 +14,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
+from edgebench.compress.loads import check_loads
 from edgebench.compress.steps import WAYS
 from edgebench.compress.technique import Outcome, Task
 from edgebench.errors import EdgebenchError
@@ -54,8 +55,11 @@ def carry_out(task: Task, *, progress_fd: int) -> Answer:
     def progress(words: str) -> None:
         os.write(progress_fd, f"{words}\n".encode())
 
+    way = WAYS[task.way]
     try:
-        return Answer(outcome=WAYS[task.way].function(task, progress))
+        outcome = way.function(task, progress)
+        check_loads(outcome.path, way.target)
+        return Answer(outcome=outcome)
     except EdgebenchError as error:
         refusal = Refusal(kind=type(error).__name__, message=str(error), hint=error.hint)
         return Answer(refusal=refusal)

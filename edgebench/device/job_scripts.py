@@ -88,9 +88,12 @@ kill -s KILL -- "-$leader" 2> /dev/null
 """
 )
 
-# folder of the jobs   One line a job: who started it, and its name.
+# folder of the jobs   One line a job: who started it, and its name. What a lost link left half sent
+# or half unpacked is removed, once nobody can be at work on it any more.
 LIST: Final = """
 cd "$1" 2> /dev/null || exit 0
+find ../blobs ../runtimes ../runners \\( -name '*.part' -o -name '*.new' \\) -prune \\
+  -mmin +60 -exec rm -rf {} + 2> /dev/null
 for job in *; do
   owner=
   [ -e "$job/owner" ] && read -r owner < "$job/owner" && printf '%s\\t%s\\n' "$owner" "$job"

@@ -128,11 +128,12 @@ def compute_here(
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     ranges: Mapping[str, tuple[float, float]] | None = None,
     seed: int = 0,
+    generate: int = 1,
 ) -> RunnerResult:
     """Let this machine compute them: `outputs.npz` in `folder`.
 
-    Without inputs they are generated, within each input's own range, and lie there as
-    `inputs.npz`, to be sent to the devices.
+    Without inputs at most `generate` samples are made, within each input's own range, and lie
+    there as `inputs.npz`, to be sent to the devices.
 
     Raises:
         JobFailed: The runner failed, was killed, or took longer than ten minutes.
@@ -142,6 +143,7 @@ def compute_here(
         model=str(artifact.path.resolve()),
         runtime=HOST_RUNTIMES[artifact.format],
         inputs=str(inputs.resolve()) if inputs else None,
+        generate=generate,
         save_inputs=None if inputs else "inputs.npz",
         shapes=dict(shapes or {}),
         ranges=dict(ranges or {}),

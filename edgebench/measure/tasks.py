@@ -1,6 +1,7 @@
 """What a cell is measured with: its inputs, and the host's outputs for them, kept by content."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import tempfile
@@ -9,13 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from edgebench.core import Artifact, Progress
+from edgebench.errors import JobFailed
 from edgebench.measure.session import compute_here
+from edgebench.runner import RunnerResult
+
+# Enough for the classes of two runtimes to be compared; see `agreement.TOP1_SAMPLES`.
+GENERATED: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +30,7 @@ class Feed:
     """How a model is to be fed where there are no samples, and the samples where there are.
 
     Attributes:
-        arrays: By input name, the first axis being the sample; None to generate one sample.
+        arrays: By input name, the first axis being the sample; None to generate samples.
         origin: Where the samples come from, for the record.
     """
 
@@ -78,14 +85,7 @@ def _make(artifact: Artifact, feed: Feed, folder: Path) -> None:
         if feed.arrays is not None:
             given = work / "inputs.npz"
             write_arrays(given, feed.arrays)
-        result = compute_here(
-            artifact,
-            inputs=given,
-            folder=work,
-            shapes=feed.shapes,
-            ranges=feed.ranges,
-            seed=feed.seed,
-        )
+        result = _compute(artifact, feed, given, work)
         with np.load(work / "inputs.npz", allow_pickle=False) as arrays:
             first = {key: arrays[key][:1] for key in arrays.files}
         write_arrays(work / "sample.npz", first)
@@ -95,6 +95,23 @@ def _make(artifact: Artifact, feed: Feed, folder: Path) -> None:
         with contextlib.suppress(OSError):
             work.rename(folder)
             work.mkdir()
+
+
+def _compute(artifact: Artifact, feed: Feed, given: Path | None, folder: Path) -> RunnerResult:
+    compute = functools.partial(
+        compute_here,
+        artifact,
+        inputs=given,
+        folder=folder,
+        shapes=feed.shapes,
+        ranges=feed.ranges,
+        seed=feed.seed,
+    )
+    try:
+        return compute(generate=GENERATED)
+    except JobFailed:
+        # Outputs whose shape follows from the values cannot be stacked; one sample is as it is.
+        return compute(generate=1)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:

@@ -50,7 +50,8 @@ def device(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """Each kind of device, with a work folder of its own that is empty."""
     name = tmp_path_factory.mktemp("work").name
     if request.param == "local":
-        return request.getfixturevalue("here")
+        here: Device = request.getfixturevalue("here")
+        return here
     found: Device = request.getfixturevalue("board")
     return replace(found, work_folder=found.work_folder / f"{os.getpid()}-{name}-{id(request)}")
 

@@ -32,7 +32,7 @@ def test_a_file_stands_under_its_hash(device, model, tmp_path):
 
 
 def test_a_file_that_is_there_is_not_sent_again(device, model):
-    sent = []
+    sent: list[str] = []
     for _ in range(2):
         deliver(device, model, progress=sent.append)
     assert len(sent) == 1
@@ -44,7 +44,7 @@ def test_a_file_that_went_bad_on_the_device_is_sent_again(device, model, tmp_pat
     bad = tmp_path / "bad"
     bad.write_bytes(bytes(300_000))
     device.transport.push(bad, place)
-    sent = []
+    sent: list[str] = []
     deliver(device, model, progress=sent.append)
     assert len(sent) == 1
     assert fetch(device, place, tmp_path / "back").read_bytes() == model.read_bytes()
@@ -115,7 +115,7 @@ def test_a_folder_that_we_may_not_write_is_named_with_the_remedy(board, model):
     device = replace(board, work_folder=PurePosixPath("/usr/lib/edgebench"))
     with pytest.raises(DeviceError, match="/usr/lib/edgebench/blobs") as caught:
         deliver(device, model)
-    assert "chown" in caught.value.hint
+    assert "chown" in str(caught.value.hint)
 
 
 def test_a_file_that_is_not_here_is_the_users_mistake(here, tmp_path):

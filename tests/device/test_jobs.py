@@ -204,22 +204,8 @@ def test_a_device_with_fewer_tools_and_any_shell_will_do(
 ):
     tools = tmp_path / "tools"
     tools.mkdir()
-    needed = [
-        "cat",
-        "mkdir",
-        "mv",
-        "rm",
-        "sleep",
-        "tail",
-        "env",
-        "ls",
-        "flock",
-        "timeout",
-        "setsid",
-        "nohup",
-        "kill",
-    ]
-    for name in needed:
+    needed = ["cat", "mkdir", "mv", "rm", "sleep", "tail", "env", "ls", "kill"]
+    for name in [*needed, "flock", "timeout", "setsid", "nohup"]:
         if name not in missing:
             (tools / name).symlink_to(Path("/usr/bin", name))
     (tools / "sh").symlink_to(shell)
@@ -264,6 +250,20 @@ def test_leftovers_of_a_dead_edgebench_are_ended_and_those_of_a_live_one_are_not
     assert "exit_code" not in files(here, mine)
     assert end_leftovers(here) == ()
     clean(here, mine)
+
+
+def test_what_a_lost_link_left_half_sent_is_removed_after_an_hour(here):
+    old, new, whole = (here.work_folder / "blobs" / name for name in ("a.part", "b.part", "c"))
+    half = here.work_folder / "runtimes" / "d.1.new"
+    script = (
+        'mkdir -p "$4/sub" "$5" "${1%/*}"; for f in "$1" "$2" "$3" "$4/sub/f"; do : > "$f"; done; '
+        'touch -d "2 hours ago" "$1" "$3" "$4"'
+    )
+    places = [str(place) for place in (old, new, whole, half, here.work_folder / "jobs")]
+    assert here.transport.run(["sh", "-c", script, "x", *places]).exit_code == 0
+    end_leftovers(here)
+    left = {path.name for path in Path(here.work_folder).rglob("*") if path.is_file()}
+    assert left == {"b.part", "c"}
 
 
 @pytest.mark.parametrize("owner", ["", "nonsense", "0123456789abcdef 1 1", "x y z"])

@@ -58,5 +58,5 @@ def test_no_two_profiles_claim_one_board():
 def test_a_profile_that_is_not_there_lists_those_that_are():
     with pytest.raises(ConfigError, match="no device profile 'raspberypi-4'") as caught:
         load_profile("raspberypi-4")
-    assert "Did you mean 'raspberry-pi-4'?" in caught.value.hint
-    assert "jetson-nano" in caught.value.hint
+    assert "Did you mean 'raspberry-pi-4'?" in str(caught.value.hint)
+    assert "jetson-nano" in str(caught.value.hint)

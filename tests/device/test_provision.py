@@ -7,9 +7,11 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from edgebench.device.files import deliver, run_script
 from edgebench.device.jobs import clean, start, wait
 from edgebench.device.provision import provision
-from edgebench.device.releases import boards, fitting
+from edgebench.device.releases import Release, boards, fitting
+from edgebench.device.replay import ReplayTransport
 from edgebench.device.wheels import MANIFEST, bundle_for, needs_of, pack, platform_tags
 from edgebench.errors import DeviceError
 from edgebench.runner import RunnerJob
@@ -41,25 +43,41 @@ def bare(board, tmp_path):
 
 
 @pytest.mark.parametrize("runtime", ["litert", "onnxruntime", "tflite-runtime"])
-def test_a_bare_python_behind_ssh_is_given_a_runtime_that_runs(bare, cache, runtime):
+def test_a_bare_python_behind_ssh_is_given_a_runtime_that_runs(bare, cache, runtime, tmp_path):
     python = boards(bare.facts)[0].python
     if runtime == "tflite-runtime" and python >= (3, 12):
         pytest.skip("tflite-runtime ends at Python 3.11")
-    words = []
+    words: list[str] = []
     launch = provision(bare, runtime, cache=cache, progress=words.append)
     assert "wheels of" in launch.how
     assert [word for word in words if "sending" in word]
     words.clear()
     assert provision(bare, runtime, cache=cache, progress=words.append) == launch
     assert words == []
-    job = RunnerJob(kind="outputs", model="/nonexistent/model", runtime=runtime)
+    (tmp_path / "text").write_text("this is no model\n" * 100)
+    model = deliver(bare, tmp_path / "text")
+    job = RunnerJob(kind="outputs", model=str(model), runtime=runtime)
     running = start(bare, launch, job, name="check")
     wait(bare, running, timeout_s=60)
     done = bare.transport.run(["cat", f"{running.folder}/result.json"])
     answer = json.loads(done.stdout)
-    # The model is not there, but the runtime was loaded before that was found out.
-    assert answer["status"] == "failed"
-    assert answer["runtime_version"]
+    # It takes the runtime itself, loaded on the board, to say so: else it were no_runtime.
+    assert (answer["status"], answer["reason"]) == ("failed", "runtime_error")
+    clean(bare, running)
+
+
+def test_a_model_runs_on_a_board_that_had_nothing(bare, cache):
+    found = sorted(Path("/usr/share").glob("*/**/test_relu/model.onnx")) or miss(
+        "no libonnx-testdata"
+    )
+    launch = provision(bare, "onnxruntime", cache=cache, progress=lambda words: None)
+    job = RunnerJob(kind="outputs", model=str(deliver(bare, found[0])), runtime="onnxruntime")
+    running = start(bare, launch, job, name="relu")
+    assert wait(bare, running, timeout_s=60).exit_code == 0
+    done = bare.transport.run(["cat", f"{running.folder}/result.json"])
+    answer = json.loads(done.stdout)
+    assert answer["status"] == "ok"
+    assert answer["runtime_version"] in launch.how
     clean(bare, running)
 
 
@@ -73,7 +91,8 @@ def test_what_the_board_has_itself_is_taken(here, cache):
 def test_an_installed_runtime_that_does_not_load_is_not_taken(here, cache, tmp_path):
     python = tmp_path / "python"
     python.write_text(
-        f'#!/bin/sh\ncase "$*" in *"import numpy"*) exit 1;; esac\nexec {boards(here.facts)[0].executable} "$@"\n'
+        '#!/bin/sh\ncase "$*" in *"import numpy"*) exit 1;; esac\n'
+        f'exec {boards(here.facts)[0].executable} "$@"\n'
     )
     python.chmod(0o755)
     (listed,) = here.facts["pythons"]
@@ -101,12 +120,19 @@ def test_what_cannot_be_is_refused_before_anything_is_fetched_or_sent(
         provision(device, runtime, cache=tmp_path / "cache", progress=pytest.fail)
     assert caught.value.hint
     assert not (tmp_path / "cache").exists()
+    assert isinstance(device.transport, ReplayTransport)
     assert device.transport.pushed == {}
+
+
+def fitted(runtime, board):
+    release = fitting(runtime, board)
+    assert isinstance(release, Release)
+    return release
 
 
 def test_wheels_for_another_machine_are_fetched_and_judged_by_their_libraries(cache, tmp_path):
     (board,) = boards(replayed_device("pi4-bookworm", tmp_path).facts)
-    release = fitting("litert", board)
+    release = fitted("litert", board)
     bundle = bundle_for(release, board, cache=cache, progress=lambda words: None)
     assert bundle.contents == "ai-edge-litert 2.3.0, numpy 2.4.6"
     needs = json.loads(bundle.archive.with_suffix(".json").read_text())
@@ -118,7 +144,7 @@ def test_wheels_for_another_machine_are_fetched_and_judged_by_their_libraries(ca
 
 def test_a_wheel_that_is_not_there_is_told_in_pips_words(tmp_path):
     (board,) = boards(replayed_device("pi4-bookworm", tmp_path).facts)
-    release = replace(fitting("litert", board), version="0.0.0")
+    release = replace(fitted("litert", board), version="0.0.0")
     with pytest.raises(DeviceError, match=r"pip fetches no ai-edge-litert==0\.0\.0 for aarch64"):
         bundle_for(release, board, cache=tmp_path, progress=lambda words: None)
     assert list((tmp_path / "runtimes").iterdir()) == []
@@ -167,7 +193,6 @@ def test_a_folder_that_arrives_damaged_is_not_taken(here, cache, monkeypatch, tm
     import io
     import tarfile
 
-    from edgebench.device.files import deliver, run_script
     from edgebench.device.provision import _SEAL, _UNPACK
 
     raw = io.BytesIO()
@@ -197,7 +222,7 @@ def test_nothing_of_a_wheel_is_lost_that_an_import_needs(bare, cache):
 
 def test_a_bundle_is_smaller_than_its_wheels(cache, tmp_path):
     (board,) = boards(replayed_device("pi4-bookworm", tmp_path).facts)
-    bundle = bundle_for(fitting("litert", board), board, cache=cache, progress=lambda words: None)
+    bundle = bundle_for(fitted("litert", board), board, cache=cache, progress=lambda words: None)
     names = subprocess.run(
         ["tar", "-tzf", bundle.archive], capture_output=True, text=True, check=True
     ).stdout.split("\n")

@@ -75,7 +75,7 @@ def test_every_input_has_a_range_of_its_own(one, low, high):
 def test_generated_values_fill_the_declared_range_and_no_more(dtype):
     one = spec(dtype, axes=(2000,))
     ranges = {"x": (0, 1)}
-    made, record = fed.generate([one], {"x": (2000,)}, ranges, 1)
+    made, record = fed.generate([one], {"x": (2000,)}, ranges, 1, 1)
     assert made["x"].dtype == dtype
     assert made["x"].min() < 0.1
     assert made["x"].max() > 0.9
@@ -87,12 +87,19 @@ def test_generated_values_fill_the_declared_range_and_no_more(dtype):
 def test_the_seed_makes_the_values_and_an_input_more_does_not_change_them():
     one, other = spec("float32"), spec("float32", name="y")
     shapes = {"x": (2,), "y": (2,)}
-    alone, _ = fed.generate([one], shapes, {}, 1)
-    both, _ = fed.generate([one, other], shapes, {}, 1)
-    again, _ = fed.generate([one], shapes, {}, 2)
+    alone, _ = fed.generate([one], shapes, {}, 1, 1)
+    both, _ = fed.generate([one, other], shapes, {}, 1, 1)
+    again, _ = fed.generate([one], shapes, {}, 2, 1)
     np.testing.assert_array_equal(alone["x"], both["x"])
     assert not np.array_equal(alone["x"], again["x"])
     assert not np.array_equal(both["x"], both["y"])
+
+
+def test_of_large_inputs_fewer_samples_are_made():
+    one = spec("float32", axes=(1000, 1000))
+    made, record = fed.generate([one], {"x": (1000, 1000)}, {}, 1, 32)
+    assert made["x"].shape == (2, 1000, 1000)
+    assert record["x"]["shape"] == [1000, 1000]
 
 
 def test_shapes_come_from_what_is_given_then_from_symbols_then_are_one():

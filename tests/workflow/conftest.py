@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import numpy as np
@@ -62,6 +63,42 @@ def classifier(tmp_path_factory):
     for split, count in (("train", 200), ("validation", 100), ("test", 100)):
         arrays[f"x_{split}"], arrays[f"y_{split}"] = labelled(count)
     np.savez(folder / "data.npz", **arrays)
+    return folder
+
+
+# A net of a few hundred weights, taught to tell bright upper halves from bright lower ones.
+TEACH = """
+import sys, numpy as np, keras
+folder = sys.argv[1]
+data = np.load(f"{folder}/data.npz")
+net = keras.Sequential([
+    keras.Input((8, 8, 1), name="image"), keras.layers.Conv2D(8, 3, activation="relu"),
+    keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax"),
+])
+net.compile("adam", "sparse_categorical_crossentropy")
+net.fit(data["x_train"], data["y_train"], epochs=4, batch_size=32, verbose=0)
+net.save(f"{folder}/net.keras")
+"""
+
+
+@pytest.fixture(scope="session")
+def halves(tmp_path_factory):
+    """A folder with `net.keras` and its `data.npz`."""
+    if find_spec("tensorflow") is None:
+        pytest.skip("the extra `compress` is not installed")
+    folder = tmp_path_factory.mktemp("halves")
+    random = np.random.default_rng(0)
+    arrays = {}
+    for split, count in (("train", 1000), ("validation", 200), ("test", 200)):
+        y = random.integers(0, 2, count)
+        x = random.random((count, 8, 8, 1), np.float32)
+        x[:, :4] += np.where(y == 0, 0.5, 0.0)[:, None, None, None]
+        x[:, 4:] += np.where(y == 1, 0.5, 0.0)[:, None, None, None]
+        arrays[f"x_{split}"], arrays[f"y_{split}"] = x.astype(np.float32), y
+    np.savez(folder / "data.npz", **arrays)
+    # oneDNN corrupts the heap in the training of some small convolutions.
+    env = {"PATH": "/usr/bin:/bin", "TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run([sys.executable, "-c", TEACH, str(folder)], check=True, env=env)
     return folder
 
 

@@ -1,11 +1,7 @@
 """A Keras and an ONNX model, each to the end, on this machine and behind SSH."""
 
 import json
-import subprocess
-import sys
-from importlib.util import find_spec
 
-import numpy as np
 import pytest
 
 pytest.importorskip("onnx")
@@ -17,42 +13,6 @@ name = "float"
 name = "int8"
 steps = ["quantize int8"]
 """
-
-# A net of a few hundred weights, taught to tell bright upper halves from bright lower ones.
-TEACH = """
-import sys, numpy as np, keras
-folder = sys.argv[1]
-data = np.load(f"{folder}/data.npz")
-net = keras.Sequential([
-    keras.Input((8, 8, 1), name="image"), keras.layers.Conv2D(8, 3, activation="relu"),
-    keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax"),
-])
-net.compile("adam", "sparse_categorical_crossentropy")
-net.fit(data["x_train"], data["y_train"], epochs=4, batch_size=32, verbose=0)
-net.save(f"{folder}/net.keras")
-"""
-
-
-@pytest.fixture(scope="session")
-def halves(tmp_path_factory):
-    """A folder with `net.keras` and its `data.npz`."""
-    if find_spec("tensorflow") is None:
-        pytest.skip("the extra `compress` is not installed")
-    folder = tmp_path_factory.mktemp("halves")
-    random = np.random.default_rng(0)
-    arrays = {}
-    for split, count in (("train", 1000), ("validation", 200), ("test", 200)):
-        y = random.integers(0, 2, count)
-        x = random.random((count, 8, 8, 1), np.float32)
-        x[:, :4] += np.where(y == 0, 0.5, 0.0)[:, None, None, None]
-        x[:, 4:] += np.where(y == 1, 0.5, 0.0)[:, None, None, None]
-        arrays[f"x_{split}"], arrays[f"y_{split}"] = x.astype(np.float32), y
-    np.savez(folder / "data.npz", **arrays)
-    # oneDNN corrupts the heap in the training of some small convolutions.
-    env = {"PATH": "/usr/bin:/bin", "TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    subprocess.run([sys.executable, "-c", TEACH, str(folder)], check=True, env=env)
-    return folder
-
 
 HERE = '[[device]]\nname = "here"\naddress = "local://"\n'
 
@@ -95,3 +55,39 @@ def test_a_run_leaves_nothing_at_work_on_the_device(plan_with, sshd, edgebench):
     work = sshd.home / ".cache" / "edgebench"
     assert list((work / "jobs").iterdir()) == []
     assert list((work / "blobs").iterdir())
+
+
+OLD = """
+[[variant]]
+name = "float"
+formats = ["tflite"]
+[[variant]]
+name = "dynamic"
+steps = ["quantize int8-dynamic"]
+formats = ["tflite"]
+"""
+
+
+@pytest.mark.converter
+def test_a_board_with_an_old_runtime_gets_a_form_that_is_right_there(
+    halves, sshd, brisk, edgebench, tmp_path
+):
+    source = f'[model]\nsource = "{halves}/net.keras"\n[data]\nsource = "{halves}/data.npz"\n'
+    old = f'{board(sshd)}runtime = "tflite-runtime"\n'
+    plan = tmp_path / "old.toml"
+    plan.write_text(f"schema = 1\n{source}{brisk}{OLD}{HERE}{old}")
+    env = {"EDGEBENCH_SSH_CONFIG": str(sshd.config)}
+    printed = json.loads(edgebench("run", plan, "--json", **env).stdout)
+    cells = {(c["device"], c["variant"]): c for c in printed["cells"]}
+    assert {key: cell["status"] for key, cell in cells.items()} == {
+        (device, variant): "ok" for device in ("here", "board") for variant in ("float", "dynamic")
+    }
+    assert cells["board", "dynamic"]["runtime_version"] == "2.14.0"
+    assert cells["board", "dynamic"]["accuracy"]["value"] > 0.9
+    # The form for newer runtimes loads there without an error, and computes something else.
+    (newer,) = (tmp_path / printed["run"] / "variants").glob("dynamic.tflite")
+    words = ["--device", sshd.address, "--runtime", "tflite-runtime", "--json"]
+    wrong = edgebench("bench", newer, *words, exit_code=3, **env)
+    (cell,) = json.loads(wrong.stdout)["cells"]
+    assert (cell["status"], cell["reasons"]) == ("invalid", ["wrong_output"])
+    assert cell["latency_ms"]["p50"] is None

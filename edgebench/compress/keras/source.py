@@ -1,6 +1,6 @@
 """A model opened in TensorFlow, with its batch fixed to 1."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -78,7 +78,7 @@ def open_saved_model(path: Path) -> Source:
     """
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(path))
+    loaded = _load(path)
     if SIGNATURE not in loaded.signatures:
         msg = f"The SavedModel {path.name!r} has no signature {SIGNATURE!r}."
         have = ", ".join(loaded.signatures) or "none"
@@ -98,6 +98,19 @@ def open_saved_model(path: Path) -> Source:
     return Source(specs=specs, function=function, keras=None, owner=loaded)
 
 
+def _load(path: Path) -> "tf.AutoTrackable":
+    import tensorflow as tf
+
+    try:
+        return tf.saved_model.load(str(path))
+    except AttributeError as error:
+        # "'_UserObject' object has no attribute 'add_slot'": the state of an optimizer of Keras 2,
+        # which TensorFlow restores with Keras 2 alone.
+        msg = f"The SavedModel {path.name!r} cannot be restored: {error}."
+        hint = "Keras 2 saved it with its optimizer: save it again with model.export(), or begin "
+        raise CompressionError(msg, hint=f"{hint}with a .tflite or .onnx of it.") from error
+
+
 def check_stateless(source: Source) -> None:
     """Raise CompressionError where an inference writes a variable.
 
@@ -105,11 +118,26 @@ def check_stateless(source: Source) -> None:
     no quantizer understands.
     """
     graph = source.function.get_concrete_function().graph.as_graph_def()
-    bodies = [graph.node, *(function.node_def for function in graph.library.function)]
-    written = sum(node.op in WRITES for body in bodies for node in body)
+    written = sum(node.op in WRITES for node in _reached(graph))
     if written:
         msg = f"The model keeps state: an inference writes {written} of its variables."
         raise CompressionError(msg, hint="Make the state an input and an output of the model.")
+
+
+def _reached(graph: "tf.compat.v1.GraphDef") -> Iterator["tf.compat.v1.NodeDef"]:
+    """The nodes of the graph and of the functions it calls; its library holds more."""
+    bodies = {function.signature.name: function.node_def for function in graph.library.function}
+    pending = [graph.node]
+    seen: set[str] = set()
+    while pending:
+        for node in pending.pop():
+            yield node
+            attributes = node.attr.values()
+            called = {node.op, *(attribute.func.name for attribute in attributes)}
+            called.update(f.name for attribute in attributes for f in attribute.list.func)
+            for name in (called & set(bodies)) - seen:
+                seen.add(name)
+                pending.append(bodies[name])
 
 
 def _name(tensor: "keras.KerasTensor") -> str:

@@ -27,14 +27,14 @@ class Counts:
 
     Attributes:
         weights: Constants of rank 2 and more by element type, `{"FLOAT": 4}`, everywhere.
-        inner_weights: Those of them that lie in subgraphs, such as the branches of an If.
-        constant_weights: Those of them that are `Constant` nodes and no initializers.
+        inner_weighted: Operations with weights in subgraphs, such as the branches of an If.
+        constant_weights: Weights that are `Constant` nodes and no initializers.
         quantized: How many operations are of those that quantization makes.
     """
 
     weights: Mapping[str, int]
     operations: Mapping[str, int]
-    inner_weights: int
+    inner_weighted: int
     constant_weights: int
     quantized: int
 
@@ -54,18 +54,22 @@ def count(model: "onnx.ModelProto") -> Counts:
     """Count weights and operations over the graph and all its subgraphs."""
     weights: Counter[str] = Counter()
     operations: Counter[str] = Counter()
-    inner = constant = 0
+    names: set[str] = set()
+    constant = 0
     for graph in graphs(model.graph):
         operations.update(node.op_type for node in graph.node)
-        stored = [t for t in graph.initializer if len(t.dims) >= WEIGHT_RANK]
-        made = [t for node in graph.node for t in _tensors(node) if len(t.dims) >= WEIGHT_RANK]
-        weights.update(_type_name(tensor) for tensor in (*stored, *made))
+        stored = {t.name: t for t in graph.initializer if len(t.dims) >= WEIGHT_RANK}
+        made = {node.output[0]: tensor for node in graph.node for tensor in _tensors(node)}
+        weights.update(_type_name(tensor) for tensor in (*stored.values(), *made.values()))
+        names |= set(stored) | set(made)
         constant += len(made)
-        inner += 0 if graph is model.graph else len(stored) + len(made)
+    inner = [
+        node for graph in graphs(model.graph) if graph is not model.graph for node in graph.node
+    ]
     return Counts(
         weights=dict(sorted(weights.items())),
         operations=dict(sorted(operations.items())),
-        inner_weights=inner,
+        inner_weighted=sum(bool(names & set(node.input)) for node in inner),
         constant_weights=constant,
         quantized=sum(n for kind, n in operations.items() if is_quantized(kind)),
     )
@@ -95,8 +99,10 @@ def graphs(graph: "onnx.GraphProto") -> Iterator["onnx.GraphProto"]:
 
 
 def _tensors(node: "onnx.NodeProto") -> Iterator["onnx.TensorProto"]:
+    """The weights that a Constant holds."""
     if node.op_type == "Constant":
-        yield from (attribute.t for attribute in node.attribute if attribute.name == "value")
+        held = (attribute.t for attribute in node.attribute if attribute.name == "value")
+        yield from (tensor for tensor in held if len(tensor.dims) >= WEIGHT_RANK)
 
 
 def _type_name(tensor: "onnx.TensorProto") -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # onnxruntime's dynamic convolution (ConvInteger) is up to fifteen times slower than float.
 DYNAMIC_OPERATIONS: Final = ("MatMul", "Gemm")
 INT4_BLOCK: Final = 32
+# Element types that weights have once they are quantized.
+LOW: Final = frozenset({"FLOAT16", "INT8", "UINT8", "INT4", "UINT4"})
 CALIBRATORS: Final[Mapping[str, str]] = {
     "minmax": "MinMax",
     "entropy": "Entropy",
@@ -96,23 +98,22 @@ def _prepare(model: "onnx.ModelProto", folder: Path) -> "onnx.ModelProto":
 def _check_source(source: Artifact, counts: Counts) -> None:
     kinds = {kind: n for kind, n in counts.weights.items() if kind != "FLOAT"}
     if counts.quantized or "FLOAT16" in kinds:
-        found = ", ".join(f"{n} {kind}" for kind, n in kinds.items()) or "its operations"
+        found = ", ".join(f"{n} {kind}" for kind, n in kinds.items() if kind in LOW)
+        found = found or f"{counts.quantized} operations"
         msg = f"{source.path.name} is quantized already ({found}): it is not quantized again."
         raise NoEffect(msg, hint="Begin with the float32 model.")
 
 
 def _check_effect(task: Task, before: Counts, after: Counts) -> None:
     gained = {
-        kind
-        for kind, n in after.weights.items()
-        if kind in ("FLOAT16", "INT8", "UINT8", "INT4", "UINT4") and n > before.weights.get(kind, 0)
+        kind for kind, n in after.weights.items() if kind in LOW and n > before.weights.get(kind, 0)
     }
     if gained:
         return
     assert task.source is not None
     msg = f"{str(task.step)!r} changed no weight of {task.source.path.name}."
-    if before.inner_weights:
-        where = f"{before.inner_weights} of its weights lie in branches of If, Loop or Scan"
+    if before.inner_weighted:
+        where = f"{before.inner_weighted} operations with weights lie in branches of If or Loop"
         raise NoEffect(msg, hint=f"{where}, which onnxruntime's quantizer does not enter.")
     raise NoEffect(msg, hint=f"Its operations: {', '.join(before.operations)}.")
 
@@ -173,7 +174,7 @@ def _reader(bench: Bench) -> "CalibrationDataReader":
     ranks = {spec.name: len(spec.shape or ()) for spec in bench.source.inputs}
     feeds = iter(
         {
-            name: array[index][np.newaxis] if array.ndim == ranks[name] else array[index]
+            name: array[[index]] if array.ndim == ranks[name] else np.asarray(array[index])
             for name, array in arrays.items()
         }
         for index in range(len(next(iter(arrays.values()))))

@@ -100,7 +100,8 @@ def _check_source(source: Artifact, counts: Counts) -> None:
         hint = "Make the state an input and an output of the model."
         raise CompressionError(msg, hint=hint)
     if counts.quantized or "FLOAT16" in counts.weights:
-        found = ", ".join(f"{n} {kind}" for kind, n in (counts.quantized or counts.weights).items())
+        kinds = counts.quantized or {"FLOAT16": counts.weights["FLOAT16"]}
+        found = ", ".join(f"{n} {kind}" for kind, n in kinds.items())
         msg = f"{source.path.name} is quantized already ({found}): it is not quantized again."
         raise NoEffect(msg, hint="Begin with the float32 model.")
 
@@ -177,6 +178,6 @@ def _samples(data: Path, source: Artifact) -> Iterator[dict[str, NDArray[Any]]]:
     ranks = {spec.name: len(spec.shape or ()) for spec in source.inputs}
     for index in range(len(next(iter(arrays.values())))):
         yield {
-            name: array[index][np.newaxis] if array.ndim == ranks[name] else array[index]
+            name: array[[index]] if array.ndim == ranks[name] else np.asarray(array[index])
             for name, array in arrays.items()
         }

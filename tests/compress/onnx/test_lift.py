@@ -41,7 +41,7 @@ def test_constants_in_branches_are_lifted_within_their_branch(tmp_path):
     x, flag = np.ones((1, 8), np.float32), np.array(True)
     assert found == 2
     assert count(lifted).constant_weights == 0
-    assert count(lifted).inner_weights == 2
+    assert count(lifted).inner_weighted == 2
     assert (run(lifted, x=x, flag=flag) == run(model, x=x, flag=flag)).all()
 
 

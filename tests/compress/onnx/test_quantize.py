@@ -123,8 +123,8 @@ def test_a_model_with_two_inputs_is_calibrated_on_both(tmp_path, make):
 @pytest.mark.parametrize(
     ("maker", "form", "hint"),
     [
-        (graphs.branches, "int8-dynamic", "2 of its weights lie in branches"),
-        (graphs.branches, "int8-weights", "2 of its weights lie in branches"),
+        (graphs.branches, "int8-dynamic", "2 operations with weights lie in branches"),
+        (graphs.branches, "int8-weights", "2 operations with weights lie in branches"),
         (graphs.weightless, "int8", "Relu"),
         (graphs.weightless, "float16", "Relu"),
         (graphs.weightless, "int8-weights", "Relu"),
@@ -184,3 +184,24 @@ def test_an_operator_set_that_is_too_old_is_said(tmp_path, make, features):
     model = model_of(graphs.dense(tmp_path / "d.onnx", opset=11))
     with pytest.raises(CompressionError, match="opset version 13"):
         make(model, Format.ONNX, "quantize int8", dataset=features, metric=None)
+
+
+def test_a_scalar_input_is_calibrated(tmp_path, make):
+    x = {"x": np.ones((20, 32), np.float32), "by": np.full(20, 2, np.float32)}
+    data = dataset_from_arrays(
+        {f"x_{split}/{key}": array for split in ("train", "test") for key, array in x.items()},
+        name="scaled",
+    )
+    nodes = [
+        onnx.helper.make_node("MatMul", ["x", "w"], ["h"], name="dense"),
+        onnx.helper.make_node("Mul", ["h", "by"], ["y"], name="scale"),
+    ]
+    path = graphs.save(
+        tmp_path / "s.onnx",
+        nodes,
+        {"x": (graphs.FLOAT, [1, 32]), "by": (graphs.FLOAT, [])},
+        {"y": (graphs.FLOAT, [1, 4])},
+        [graphs.initializer("w", graphs.weights(32, 4))],
+    )
+    variant = make(model_of(path), Format.ONNX, "quantize int8", dataset=data, metric=None)
+    assert read_onnx_counts(variant.artifact.path).weights == {"INT8": 1}
