@@ -6,7 +6,8 @@ EdgebenchError            ends the command with its exit code, as `error:` and `
     ├── CompressionError  a variant cannot be made; the other variants go on
     │   └── NoEffect      a step changed nothing; there is no variant to measure
     ├── DeviceError       the device answers but cannot do it: no space, no Python, a refused key
-    │   └── DeviceLost    the device does not answer; the only error that is worth a retry
+    │   ├── DeviceLost    the device does not answer; the only error that is worth a retry
+    │   └── DeviceFull    a file does not fit there; the cells that need it fail, the others go on
     └── JobFailed         one measurement failed on a healthy device; the other cells go on
 """
 
@@ -47,6 +48,10 @@ class DeviceError(NotDone):
 
 class DeviceLost(DeviceError):
     """The device does not answer."""
+
+
+class DeviceFull(DeviceError):
+    """A file does not fit on the device."""
 
 
 class JobFailed(NotDone):

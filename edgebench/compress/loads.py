@@ -24,7 +24,11 @@ def _load_tflite(path: Path) -> None:
 
     try:
         interpreter = Interpreter(model_path=str(path), num_threads=1)
-        interpreter.allocate_tensors()
+        # At the size of 1 that stands for a free axis a convolution need not fit its input.
+        if all(
+            (detail["shape_signature"] >= 0).all() for detail in interpreter.get_input_details()
+        ):
+            interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise _refused(path, error) from error
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from edgebench.core import Completed, Device, Progress
 from edgebench.device.fact_readers import free_bytes
-from edgebench.errors import ConfigError, DeviceError, DeviceLost
+from edgebench.errors import DeviceError, DeviceFull, DeviceLost
 from edgebench.units import show_size
 
 HASH_S: Final = 300.0
@@ -63,7 +63,8 @@ def deliver(device: Device, source: Path, *, progress: Progress | None = None) -
 
     Raises:
         DeviceLost: The link broke; nothing stands under the file's final name then.
-        DeviceError: No space, no right to write there, or what arrived is not what was sent.
+        DeviceFull: It does not fit.
+        DeviceError: No right to write there, or what arrived is not what was sent.
     """
     digest = sha256_of(source)
     folder = device.work_folder / "blobs"
@@ -139,4 +140,4 @@ def _check_space(device: Device, folder: PurePosixPath, size: int, table: Comple
     if free is not None and free < size:
         space = f"{show_size(free)} free in {str(folder)!r}, and {show_size(size)} are needed"
         msg = f"{device.name} has {space}."
-        raise DeviceError(msg, hint=f"Free some space there; {folder} itself may be emptied.")
+        raise DeviceFull(msg, hint=f"Free some space there; {folder} itself may be emptied.")

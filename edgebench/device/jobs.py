@@ -6,6 +6,7 @@ the power went) and "lost" (nobody answers) are three different things.
 """
 
 import contextlib
+import functools
 import hashlib
 import os
 import re
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from edgebench.core import Completed, Device, Reason
 from edgebench.device import job_scripts as scripts
-from edgebench.errors import DeviceError, DeviceLost, JobFailed
+from edgebench.device.patience import PATIENCE_S, patiently
+from edgebench.errors import DeviceError, JobFailed
 from edgebench.runner import RunnerJob
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
     from edgebench.device.provision import Launch
 
-PATIENCE_S: Final = 180.0  # a board that reboots is back after one to two minutes
-BACK_OFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 SLICE_S: Final = 60.0  # one question to the device; it answers earlier when the job ends earlier
 ANSWER_S: Final = 20.0
 
@@ -210,14 +210,5 @@ def _patiently(
     patience_s: float = PATIENCE_S,
 ) -> Completed:
     """Run a program that may be run twice, through losses of the link."""
-    lost_s: float | None = None
-    attempt = 0
-    while True:
-        try:
-            return device.transport.run(argv, timeout_s=timeout_s, stdin=stdin)
-        except DeviceLost:
-            lost_s = time.monotonic() if lost_s is None else lost_s
-            if time.monotonic() - lost_s > patience_s:
-                raise
-            time.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
-            attempt += 1
+    run = functools.partial(device.transport.run, argv, timeout_s=timeout_s, stdin=stdin)
+    return patiently(run, patience_s=patience_s)

@@ -4,6 +4,7 @@ Every step yields the cell as it stands, so that whoever listens can keep it at 
 that is cut off loses at most the process that was running.
 """
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from edgebench.core import Device, MeasureProtocol, Progress, Reason, Recorded, Status
 from edgebench.data import accuracy
+from edgebench.device.jobs import end_leftovers
+from edgebench.device.patience import patiently
 from edgebench.device.provision import provision
 from edgebench.errors import DeviceError, DeviceLost, JobFailed
 from edgebench.measure.agreement import agreement, is_wrong
@@ -40,6 +43,8 @@ def measure_device(
         DeviceLost: The device stayed away for longer than its patience.
     """
     cells = {task.job.key: _first(task, device, protocol, kept) for task in tasks}
+    for name in end_leftovers(device):
+        progress(f"{device.name}: ended {name}, which an earlier run had left at work")
     open_tasks = [t for t in tasks if not is_finished(cells[t.job.key].measurement)]
     benches, broken = _provision_all(device, open_tasks, cache, progress)
     alive = []
@@ -73,7 +78,9 @@ def _provision_all(
     broken: dict[str, DeviceError] = {}
     for runtime in dict.fromkeys(task.job.runtime for task in tasks):
         try:
-            launch = provision(device, runtime, cache=cache, progress=progress)
+            launch = patiently(
+                functools.partial(provision, device, runtime, cache=cache, progress=progress)
+            )
             benches[runtime] = Bench(device=device, launch=launch)
         except DeviceLost:
             raise

@@ -23,16 +23,15 @@ from edgebench.core import (
 )
 from edgebench.device.files import deliver, fetch
 from edgebench.device.jobs import Ended, Running, clean, start, wait
+from edgebench.device.patience import patiently
 from edgebench.device.provision import Launch
-from edgebench.errors import DeviceError, DeviceLost, JobFailed
+from edgebench.errors import DeviceError, DeviceFull, DeviceLost, JobFailed
 from edgebench.measure.protocol import loop_of
 from edgebench.runner import RunnerJob, RunnerResult, Runtime, read_result, run_here
 
 # How the runner ends by itself: with an answer, or with one that says why there is none.
 ANSWERED: Final = frozenset({0, 1})
-# The system's words where a write fails, and those of `deliver`, which looks before it sends.
 NO_SPACE_WORDS: Final = "No space left on device"
-NO_ROOM_WORDS: Final = "are needed"
 LOG_CHARACTERS: Final = 800
 
 RUNTIMES: Final[Mapping[str, Runtime]] = {
@@ -48,10 +47,15 @@ HOST_RUNTIMES: Final[Mapping[Format, Runtime]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """A device that is ready to measure: its runtime is there, and how to start it is known."""
+    """A device that is ready to measure: its runtime is there, and how to start it is known.
+
+    Attributes:
+        placed: Files that this session has delivered: none is hashed for every process anew.
+    """
 
     device: Device
     launch: Launch
+    placed: dict[Path, PurePosixPath] = field(default_factory=dict, repr=False)
 
 
 def measure_latency(
@@ -120,7 +124,7 @@ def compute_outputs(
         return done.result
 
 
-def compute_here(
+def compute_here(  # noqa: PLR0913 - one keyword for each thing that inputs depend on
     artifact: Artifact,
     *,
     inputs: Path | None,
@@ -162,7 +166,7 @@ class _Done:
     scratch: Path = field(repr=False)
 
     def fetch_as(self, name: str, target: Path) -> Path:
-        return fetch(self.bench.device, self.running.folder / name, target)
+        return patiently(lambda: fetch(self.bench.device, self.running.folder / name, target))
 
     def file(self, name: str) -> Path:
         return self.fetch_as(name, self.scratch / name)
@@ -179,26 +183,24 @@ def _asked(
     """The job document, once the files that it names are on the device."""
     return RunnerJob(
         kind=kind,
-        model=str(_delivered(bench.device, job.artifact.path)),
+        model=str(_delivered(bench, job.artifact.path)),
         runtime=RUNTIMES[job.runtime],
         threads=job.threads,
         accelerator=job.accelerator,
-        inputs=str(_delivered(bench.device, inputs)),
+        inputs=str(_delivered(bench, inputs)),
         seed=protocol.seed,
         loop=loop_of(protocol),
     )
 
 
-def _delivered(device: Device, source: Path) -> PurePosixPath:
+def _delivered(bench: Bench, source: Path) -> PurePosixPath:
     """Where a file lies on the device; one that does not fit there fails its cell alone."""
-    try:
-        return deliver(device, source)
-    except DeviceLost:
-        raise
-    except DeviceError as error:
-        if NO_ROOM_WORDS not in str(error):
-            raise
-        raise JobFailed(str(error), reason=Reason.NO_SPACE, hint=error.hint) from error
+    if source not in bench.placed:
+        try:
+            bench.placed[source] = patiently(lambda: deliver(bench.device, source))
+        except DeviceFull as error:
+            raise JobFailed(str(error), reason=Reason.NO_SPACE, hint=error.hint) from error
+    return bench.placed[source]
 
 
 @contextlib.contextmanager
@@ -229,7 +231,9 @@ def _answer(bench: Bench, running: Running, ended: Ended, scratch: Path) -> Runn
     if ended.how != "finished" or ended.exit_code not in ANSWERED:
         raise _unanswered(ended)
     try:
-        document = fetch(bench.device, running.folder / "result.json", scratch / "result.json")
+        document = patiently(
+            lambda: fetch(bench.device, running.folder / "result.json", scratch / "result.json")
+        )
     except DeviceLost:
         raise
     except DeviceError as error:

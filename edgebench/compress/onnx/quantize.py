@@ -9,7 +9,7 @@ import numpy as np
 
 from edgebench.compress.onnx.graph import Counts, count
 from edgebench.compress.onnx.lift import label_nodes, lift_constants, name_nodes
-from edgebench.compress.onnx.weights import quantize_weights
+from edgebench.compress.onnx.weights import check_opset, quantize_weights
 from edgebench.compress.quantize import chosen, option, traits_of
 from edgebench.compress.technique import Outcome, Task, Traits, Way
 from edgebench.core import Artifact, Format, Step
@@ -149,6 +149,8 @@ def _static(bench: Bench, path: Path) -> None:
         quantize_static,
     )
 
+    is_channel = option(bench.step, "granularity") == "channel"
+    check_opset(bench.model, is_channel=is_channel)
     is_wide = bench.step.value == "int16x8"
     narrow = QuantType.QUInt8 if option(bench.step, "scheme") == "u8s8" else QuantType.QInt8
     quantize_static(
@@ -156,7 +158,7 @@ def _static(bench: Bench, path: Path) -> None:
         str(path),
         _reader(bench),
         quant_format=QuantFormat.QDQ,
-        per_channel=option(bench.step, "granularity") == "channel",
+        per_channel=is_channel,
         activation_type=QuantType.QInt16 if is_wide else narrow,
         weight_type=QuantType.QInt8,
         nodes_to_exclude=bench.spared,

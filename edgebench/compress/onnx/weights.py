@@ -28,11 +28,7 @@ def quantize_weights(
     """
     import onnx
 
-    opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
-    needed = OPSET_CHANNEL if is_channel else OPSET_TENSOR
-    if opset < needed:
-        msg = f"The model has operator set {opset}; int8 weights need {needed}."
-        raise CompressionError(msg, hint="Export it with a newer operator set.")
+    check_opset(model, is_channel=is_channel)
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     graph = copy.graph
@@ -50,14 +46,24 @@ def quantize_weights(
     return copy, len(done)
 
 
+def check_opset(model: "onnx.ModelProto", *, is_channel: bool) -> None:
+    """Raise CompressionError where the operator set has no such DequantizeLinear."""
+    opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
+    needed = OPSET_CHANNEL if is_channel else OPSET_TENSOR
+    if opset < needed:
+        msg = f"The model has operator set {opset}; int8 weights need {needed}."
+        hint = "Export it with a newer one; granularity = 'tensor' is content with 10."
+        raise CompressionError(msg, hint=hint)
+
+
 def quantize_array(
     values: NDArray[np.float32], axis: int | None
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Symmetric int8 and its scale, one for each index of `axis` or one for all.
 
-    >>> stored, scale = quantize_array(np.array([[1.0, -2.0], [0.0, 0.0]], np.float32), 0)
+    >>> stored, scale = quantize_array(np.array([[63.5, -127.0], [0.0, 0.0]], np.float32), 0)
     >>> stored.tolist(), scale.tolist()
-    ([[64, -127], [0, 0]], [0.01574803166091442, 1.0])
+    ([[64, -127], [0, 0]], [1.0, 1.0])
     """
     others = tuple(i for i in range(values.ndim) if i != axis) if axis is not None else None
     largest = np.abs(values).max(axis=others, keepdims=True)

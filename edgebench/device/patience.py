@@ -1,0 +1,31 @@
+"""Calls to a device that outlive a loss of its link."""
+
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from edgebench.errors import DeviceLost
+
+PATIENCE_S: Final = 180.0  # a board that reboots is back after one to two minutes
+BACK_OFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+Answer = TypeVar("Answer")
+
+
+def patiently(call: Callable[[], Answer], *, patience_s: float = PATIENCE_S) -> Answer:
+    """Make a call that may be made twice, until the device answers it.
+
+    Raises:
+        DeviceLost: The device was out of reach for longer than `patience_s`.
+    """
+    lost_s: float | None = None
+    attempt = 0
+    while True:
+        try:
+            return call()
+        except DeviceLost:
+            lost_s = time.monotonic() if lost_s is None else lost_s
+            if time.monotonic() - lost_s > patience_s:
+                raise
+            time.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
+            attempt += 1
