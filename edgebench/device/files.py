@@ -7,7 +7,7 @@ from typing import Final
 
 from edgebench.core import Completed, Device, Progress
 from edgebench.device.fact_readers import free_bytes
-from edgebench.errors import DeviceError, DeviceFull, DeviceLost
+from edgebench.errors import ConfigError, DeviceError, DeviceFull, DeviceLost
 from edgebench.units import show_size
 
 HASH_S: Final = 300.0
