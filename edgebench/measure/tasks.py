@@ -72,7 +72,7 @@ def serve(artifact: Artifact, feed: Feed, *, cache: Path, progress: Progress) ->
     )
     made = folder / "made.json"
     if not made.exists():
-        progress(f"{artifact.path.name}: reference outputs on this machine")
+        progress("outputs of this machine, to compare with")
         _make(artifact, feed, folder)
     return replace(served, made=json.loads(made.read_text()))
 

@@ -167,8 +167,12 @@ def _feed(request: BenchRequest, artifact: Artifact) -> tuple[Artifact, Feed]:
 
 def _task(job: Job, feed: Feed, desk: Desk, *, is_reference: bool) -> Task | Settled:
     """The same file on the host is what the device's outputs are compared with."""
+
+    def progress(words: str) -> None:
+        desk.progress(f"{job.artifact.path.name}: {words}")
+
     try:
-        served = serve(job.artifact, feed, cache=desk.cache, progress=desk.progress)
+        served = serve(job.artifact, feed, cache=desk.cache, progress=progress)
     except JobFailed as error:
         return Settled(job=job, reason=Reason(error.reason), error=str(error))
     return Task(

@@ -133,12 +133,16 @@ def _make(workshop: Workshop, recipe: Recipe, target: Format, compat: Compat) ->
 
 def gate_reason(variant: Variant, drop_points: float | None) -> str | None:
     """Why a variant gets no device time: what it lost on the validation set; None if it may go."""
-    if drop_points is None or not variant.ledger:
+    known = [
+        share
+        for entry in variant.ledger
+        for share in (entry.accuracy_before, entry.accuracy_after)
+        if share is not None
+    ]
+    if drop_points is None or len(known) < 2:
         return None
-    before, after = variant.ledger[0].accuracy_before, variant.ledger[-1].accuracy_after
-    if before is None or after is None:
-        return None
-    lost = 100 * (before - after)
+    # The first that is known is that of the float form, whatever format the model came in.
+    lost = 100 * (known[0] - known[-1])
     if lost <= drop_points:
         return None
     return f"It lost {lost:.1f} points on the validation set; the gate allows {drop_points:g}."

@@ -231,8 +231,8 @@ def _task(workshop: Workshop, item: Built, job: Job) -> Task | Settled:
     if why is not None:
         return Settled(job=job, reason=Reason.GATE, error=why, status=Status.REFUSED)
     try:
-        served = _serve(workshop, item.variant.artifact)
-        reference = _serve(workshop, item.reference)
+        served = _serve(workshop, item.variant.artifact, name=item.variant.name)
+        reference = _serve(workshop, item.reference, name="float")
     except JobFailed as error:
         return Settled(job=job, reason=Reason(error.reason), error=str(error))
     return Task(
@@ -250,11 +250,15 @@ def _task(workshop: Workshop, item: Built, job: Job) -> Task | Settled:
     )
 
 
-def _serve(workshop: Workshop, artifact: Artifact) -> Served:
+def _serve(workshop: Workshop, artifact: Artifact, *, name: str) -> Served:
     dataset, desk, seed = workshop.samples.dataset, workshop.desk, workshop.order.protocol.seed
     model = workshop.order.plan.model
     feed = Feed(shapes=model.shapes, ranges=model.ranges, seed=seed)
     if dataset is not None:
         arrays = inputs_for(dataset.test.x, artifact.inputs)
         feed = Feed(arrays=arrays, seed=seed, origin=f"test set {dataset.digest[:12]}")
-    return serve(artifact, feed, cache=desk.cache, progress=desk.progress)
+
+    def progress(words: str) -> None:
+        desk.progress(f"{name} ({artifact.format}): {words}")
+
+    return serve(artifact, feed, cache=desk.cache, progress=progress)

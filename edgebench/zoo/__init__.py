@@ -36,5 +36,5 @@ class Student:
 
 
 ZOO: Final[Mapping[str, Student]] = {
-    "lenet": Student(build=build_lenet, epochs=8, batch=64, learning_rate=2e-3),
+    "lenet": Student(build=build_lenet, epochs=7, batch=64, learning_rate=2e-3),
 }
