@@ -20,7 +20,7 @@ from edgebench.core import Format, Job
 from edgebench.device.connect import connect
 from edgebench.device.provision import provision, runtime_for
 from edgebench.measure.protocol import PRESETS, loop_of
-from edgebench.measure.session import Bench, compute_here, measure_latency
+from edgebench.measure.session import RUNTIMES, Bench, compute_here, measure_latency
 from edgebench.runner import RunnerJob, run_here
 
 ROUNDS = 3
@@ -51,7 +51,7 @@ def main(run: Path) -> None:
             bare = RunnerJob(
                 kind="latency",
                 model=str(path.resolve()),
-                runtime=runtime,
+                runtime=RUNTIMES[runtime],
                 inputs=str(inputs),
                 loop=loop_of(protocol),
             )

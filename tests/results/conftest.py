@@ -1,5 +1,7 @@
 """Measurements as a device would have left them, with numbers that can be reckoned by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -58,8 +60,17 @@ def recorded_of():
             accuracy = Accuracy(
                 metric="top1", value=share, ci95=(share, share), samples=len(scores), on="device"
             )
-        process = {"started": "2026-01-01T00:00:00+00:00", "load_ns": 5_000_000, "first_ns": 7}
-        settled = {"warmup_invokes": 5, "warmup_s": 1.0, "is_steady": True, "samples": 100}
+        process = Process(
+            block=0,
+            position=0,
+            started="2026-01-01T00:00:00+00:00",
+            load_ns=5_000_000,
+            first_ns=7,
+            warmup_invokes=5,
+            warmup_s=1.0,
+            is_steady=True,
+            samples=100,
+        )
         measurement = Measurement(
             key=spec.key,
             created="2026-01-01T00:00:00+00:00",
@@ -75,7 +86,7 @@ def recorded_of():
             size_bytes=size_bytes,
             gzip_bytes=size_bytes // 2,
             status=status,
-            processes=tuple(Process(block=b, position=0, **process, **settled) for b in blocks),
+            processes=tuple(replace(process, block=b) for b in blocks),
             memory=(
                 MemoryProcess(
                     s0=checkpoint(10_000_000),

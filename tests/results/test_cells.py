@@ -1,6 +1,7 @@
 """What a row says follows from raw samples, and nothing is said that was not measured."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_a_cell_that_is_not_to_be_trusted_shows_no_number(cells_of, spec_of, rec
         variant, [0.1, 0.1], status=status, reasons=(Reason.WRONG_OUTPUT,), error="cosine 0.1"
     )
     _, cell = cells_of((reference, recorded_of(reference, [1.0, 1.0])), (variant, recorded))
-    document = cell_document(cell)
+    document: dict[str, Any] = {**cell_document(cell)}
     assert document["status"] == status.value
     assert document["reasons"] == ["wrong_output"]
     assert document["latency_ms"]["p50"] is None

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def classifier(tmp_path_factory):
         hidden = np.maximum(x @ weights["w1"] + weights["b1"], 0)
         return x, (hidden @ weights["w2"] + weights["b2"]).argmax(axis=1)
 
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for split, count in (("train", 200), ("validation", 100), ("test", 100)):
         arrays[f"x_{split}"], arrays[f"y_{split}"] = labelled(count)
     np.savez(folder / "data.npz", **arrays)
@@ -88,7 +89,7 @@ def halves(tmp_path_factory):
         pytest.skip("the extra `compress` is not installed")
     folder = tmp_path_factory.mktemp("halves")
     random = np.random.default_rng(0)
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for split, count in (("train", 1000), ("validation", 200), ("test", 200)):
         y = random.integers(0, 2, count)
         x = random.random((count, 8, 8, 1), np.float32)
