@@ -78,12 +78,19 @@ def open_saved_model(path: Path) -> Source:
     """
     import tensorflow as tf
 
-    loaded = _load(path)
-    if SIGNATURE not in loaded.signatures:
+    try:
+        owner = tf.saved_model.load(str(path))
+        signatures = owner.signatures
+    except AttributeError:
+        # "'_UserObject' object has no attribute 'add_slot'": the state of an optimizer of Keras 2,
+        # which TensorFlow restores with Keras 2 alone. The graph itself loads as ever.
+        owner = None
+        signatures = _frozen_signatures(path)
+    if SIGNATURE not in signatures:
         msg = f"The SavedModel {path.name!r} has no signature {SIGNATURE!r}."
-        have = ", ".join(loaded.signatures) or "none"
+        have = ", ".join(signatures) or "none"
         raise CompressionError(msg, hint=f"Save it with signatures=...; it has: {have}.")
-    signature = loaded.signatures[SIGNATURE]
+    signature = signatures[SIGNATURE]
     taken = signature.structured_input_signature[1]
     specs = [
         tf.TensorSpec(_fix_batch(taken[name].shape), taken[name].dtype, name=name)
@@ -95,20 +102,40 @@ def open_saved_model(path: Path) -> Source:
         return dict(signature(**dict(zip(names, tensors, strict=True))))
 
     function = tf.function(compute, input_signature=specs)
-    return Source(specs=specs, function=function, keras=None, owner=loaded)
+    return Source(specs=specs, function=function, keras=None, owner=owner)
 
 
-def _load(path: Path) -> "tf.AutoTrackable":
+def _frozen_signatures(path: Path) -> dict[str, Any]:
+    """The serving signature of a SavedModel as a graph whose variables are constants."""
     import tensorflow as tf
 
-    try:
-        return tf.saved_model.load(str(path))
-    except AttributeError as error:
-        # "'_UserObject' object has no attribute 'add_slot'": the state of an optimizer of Keras 2,
-        # which TensorFlow restores with Keras 2 alone.
-        msg = f"The SavedModel {path.name!r} cannot be restored: {error}."
-        hint = "Keras 2 saved it with its optimizer: save it again with model.export(), or begin "
-        raise CompressionError(msg, hint=f"{hint}with a .tflite or .onnx of it.") from error
+    v1 = tf.compat.v1
+    with v1.Session(graph=tf.Graph()) as session:
+        meta = v1.saved_model.load(session, [v1.saved_model.tag_constants.SERVING], str(path))
+        if SIGNATURE not in meta.signature_def:
+            return dict.fromkeys(meta.signature_def)
+        signature = meta.signature_def[SIGNATURE]
+        fetched = [info.name.partition(":")[0] for info in signature.outputs.values()]
+        graph = session.graph.as_graph_def()
+        frozen = v1.graph_util.convert_variables_to_constants(session, graph, fetched)
+    wrapped = v1.wrap_function(lambda: tf.graph_util.import_graph_def(frozen, name=""), [])
+    tensor = wrapped.graph.get_tensor_by_name
+    names = sorted(signature.inputs)
+    feeds = [tensor(signature.inputs[name].name) for name in names]
+    fetches = {name: tensor(info.name) for name, info in signature.outputs.items()}
+    return {SIGNATURE: _Frozen(wrapped.prune(feeds, fetches), dict(zip(names, feeds, strict=True)))}
+
+
+class _Frozen:
+    """A pruned graph that is called as a signature is: by the names of its inputs."""
+
+    def __init__(self, function: Any, inputs: dict[str, Any]) -> None:  # noqa: ANN401 - untyped
+        self.function = function
+        self.inputs = inputs
+        self.structured_input_signature = ((), inputs)
+
+    def __call__(self, **tensors: "tf.Tensor") -> dict[str, "tf.Tensor"]:
+        return dict(self.function(*(tensors[name] for name in self.inputs)))
 
 
 def check_stateless(source: Source) -> None:
