@@ -8,39 +8,35 @@ from edgebench.cli.desk import desk_at
 from edgebench.cli.plan import A_PATH, JSON, OUT
 
 
-class NamedShape(click.ParamType[tuple[str, tuple[int, ...]]]):
-    """`NAME=1,3,224,224`."""
+def named_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """`image=1,3,224,224`; the last `=` divides, for the name of an input may hold one.
 
-    name = "NAME=SHAPE"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, tuple[int, ...]]:
-        """The name and the shape; the last `=` divides them, for names may hold one."""
-        name, _, text = str(value).rpartition("=")
-        sizes = [size.strip() for size in text.split(",") if size.strip()]
-        if not name or not all(size.isdigit() and int(size) for size in sizes):
-            self.fail(f"{value!r} is not like image=1,3,224,224", param, ctx)
-        return name, tuple(int(size) for size in sizes)
+    >>> named_shape("image:0=1,3,224,224")
+    ('image:0', (1, 3, 224, 224))
+    """
+    name, _, sizes = text.rpartition("=")
+    shape = tuple(int(size) for size in sizes.split(",") if size.strip().isdigit())
+    if not name or len(shape) != len(sizes.split(",")) or 0 in shape:
+        msg = f"{text!r} is not like image=1,3,224,224"
+        raise click.BadParameter(msg)
+    return name, shape
 
 
-class NamedRange(click.ParamType[tuple[str, tuple[float, float]]]):
-    """`NAME=LOW,HIGH`."""
+def named_range(text: str) -> tuple[str, tuple[float, float]]:
+    """`ids=0,30521`: the lowest and the highest value.
 
-    name = "NAME=LOW,HIGH"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, tuple[float, float]]:
-        """The name, and the lowest and highest value."""
-        name, _, text = str(value).rpartition("=")
-        try:
-            low, high = (float(bound) for bound in text.split(","))
-        except ValueError:
-            low, high = 1.0, 0.0
-        if not name or low > high:
-            self.fail(f"{value!r} is not like ids=0,30521", param, ctx)
-        return name, (low, high)
+    >>> named_range("ids=0,30521")
+    ('ids', (0.0, 30521.0))
+    """
+    name, _, bounds = text.rpartition("=")
+    try:
+        low, high = (float(bound) for bound in bounds.split(","))
+    except ValueError:
+        low, high = 1.0, 0.0
+    if not name or not low <= high:
+        msg = f"{text!r} is not like ids=0,30521"
+        raise click.BadParameter(msg)
+    return name, (low, high)
 
 
 @click.command()
@@ -50,8 +46,20 @@ class NamedRange(click.ParamType[tuple[str, tuple[float, float]]]):
 @click.option("--threads", type=click.IntRange(min=1), multiple=True, default=(1,))
 @click.option("--accelerator", default="cpu", show_default=True)
 @click.option("--inputs", type=A_PATH, help="A .npz with an array an input.")
-@click.option("--shape", "shapes", type=NamedShape(), multiple=True, help="Sizes of free axes.")
-@click.option("--range", "ranges", type=NamedRange(), multiple=True, help="Values of an input.")
+@click.option(
+    *("--shape", "shapes"),
+    type=named_shape,
+    multiple=True,
+    metavar="NAME=1,3,224,224",
+    help="Sizes of free axes.",
+)
+@click.option(
+    *("--range", "ranges"),
+    type=named_range,
+    multiple=True,
+    metavar="NAME=LOW,HIGH",
+    help="Values that are generated.",
+)
 @click.option("--preset", default="quick", show_default=True, help="quick, standard or strict.")
 @OUT
 @JSON

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edgebench.core import Progress
     from edgebench.workflow import Desk
 
@@ -17,8 +19,7 @@ def desk_at(out: Path) -> "Desk":
     """Runs land in `out`; what can be used again lies in the user's cache."""
     from edgebench.workflow import Desk
 
-    password = ask_password if sys.stdin.isatty() else None
-    return Desk(out=out, cache=cache_folder(), progress=progress_lines(), password=password)
+    return Desk(out=out, cache=cache_folder(), progress=progress_lines(), password=asker())
 
 
 def cache_folder() -> Path:
@@ -37,6 +38,11 @@ def progress_lines() -> "Progress":
         click.secho(f"[{time.monotonic() - started:5.0f} s] {text}", dim=True, err=True)
 
     return show
+
+
+def asker() -> "Callable[[str], str] | None":
+    """Who asks for a password; nobody where nobody could answer."""
+    return ask_password if sys.stdin.isatty() else None
 
 
 def ask_password(address: str) -> str:

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from edgebench.cli.desk import ask_password
+from edgebench.cli.desk import asker
 from edgebench.cli.plan import JSON
 
 
@@ -65,7 +65,7 @@ def probe(name: str, profile: str | None, as_json: bool) -> None:
     """Print what a device (a name, or an address) says of itself."""
     from edgebench.device.connect import connect
 
-    found = connect(name, profile=profile, password=ask_password)
+    found = connect(name, profile=profile, password=asker())
     found.transport.close()
     facts = {"profile": found.profile.name, "work_folder": str(found.work_folder), **found.facts}
     if as_json:

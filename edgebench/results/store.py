@@ -23,10 +23,11 @@ from typing import Any, BinaryIO, Final, Literal
 import numpy as np
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from edgebench.core import Measurement, Reason, Recorded, Variant
+from edgebench.core import LedgerEntry, Measurement, Reason, Recorded, Variant
 from edgebench.errors import ConfigError
 
 RUN_SCHEMA: Final = "edgebench.run/1"
+LEDGER_SCHEMA: Final = "edgebench.ledger/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class RunDocument:
         plan: The whole plan as it was read; for `bench` the files and options instead.
         base: The folder that paths of the plan are relative to.
         protocol: Every value of it, presets resolved.
+        model_sha256: Of the user's model; a resumed run must find it unchanged, like the data.
         not_built: Reason and words for each variant that could not be made, by `name.format`.
         lost: Why a device could not be used, by its name.
         finished: Whether the run came to its end; a run that was cut off is valid and resumable.
@@ -70,6 +72,8 @@ class RunDocument:
     protocol: Mapping[str, JsonValue]
     host: Mapping[str, JsonValue]
     devices: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
+    model_sha256: str | None = None
+    data_sha256: str | None = None
     cells: tuple[CellSpec, ...] = ()
     not_built: Mapping[str, tuple[Reason, str]] = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)
@@ -77,7 +81,23 @@ class RunDocument:
     finished: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerDocument:
+    """`variants/<name>.<format>.json`: how the file beside it came to be."""
+
+    schema: Literal["edgebench.ledger/1"] = LEDGER_SCHEMA
+    variant: str
+    model: str
+    model_sha256: str
+    recipe_sha256: str
+    sha256: str
+    size_bytes: int
+    gzip_bytes: int
+    steps: tuple[LedgerEntry, ...]
+
+
 _RUN: Final = TypeAdapter(RunDocument)
+_LEDGER: Final = TypeAdapter(LedgerDocument)
 _MEASUREMENT: Final = TypeAdapter(Measurement)
 
 
@@ -178,23 +198,40 @@ def read_all(folder: Path, document: RunDocument) -> dict[str, Recorded]:
     return {key: recorded for key, recorded in found.items() if recorded is not None}
 
 
+def variant_path(folder: Path, name: str, form: str, *, compat: frozenset[str]) -> Path:
+    """Where a run keeps a variant; a form for an old runtime is named for it."""
+    return folder / "variants" / ".".join((name, *sorted(compat), form))
+
+
 def write_variant(folder: Path, variant: Variant, *, compat: frozenset[str]) -> None:
-    """Keep a variant's artifact and its ledger; a form for an old runtime is named for it."""
+    """Keep a variant's artifact and its ledger."""
     artifact = variant.artifact
-    name = ".".join((variant.name, *sorted(compat), artifact.format))
-    with written(folder / "variants" / name) as file, artifact.path.open("rb") as source:
+    path = variant_path(folder, variant.name, artifact.format, compat=compat)
+    with written(path) as file, artifact.path.open("rb") as source:
         shutil.copyfileobj(source, file)
-    ledger: dict[str, JsonValue] = {
-        "schema": "edgebench.ledger/1",
-        "variant": variant.name,
-        "model": variant.model.name,
-        "model_sha256": variant.model.artifact.sha256,
-        "sha256": artifact.sha256,
-        "size_bytes": artifact.size_bytes,
-        "gzip_bytes": artifact.gzip_bytes,
-        "steps": [asdict(entry) for entry in variant.ledger],
-    }
-    _write_json(folder / "variants" / f"{name}.json", ledger)
+    ledger = LedgerDocument(
+        variant=variant.name,
+        model=variant.model.name,
+        model_sha256=variant.model.artifact.sha256,
+        recipe_sha256=variant.recipe.digest,
+        sha256=artifact.sha256,
+        size_bytes=artifact.size_bytes,
+        gzip_bytes=artifact.gzip_bytes,
+        steps=variant.ledger,
+    )
+    _write_json(path.with_name(f"{path.name}.json"), asdict(ledger))
+
+
+def read_ledger(path: Path) -> LedgerDocument | None:
+    """The ledger of a variant's file; None where the run was cut off before it was written."""
+    document = path.with_name(f"{path.name}.json")
+    if not document.exists() or not path.exists():
+        return None
+    try:
+        return _LEDGER.validate_json(document.read_bytes())
+    except ValidationError as error:
+        msg = f"{document} is no ledger: {error.errors()[0]['msg']}."
+        raise ConfigError(msg) from error
 
 
 def _write_json(path: Path, document: Mapping[str, object] | Sequence[object]) -> None:

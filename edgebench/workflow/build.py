@@ -1,14 +1,21 @@
 """Every variant of an order, made or taken from the cache."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from edgebench.compress.inspect import read_artifact
 from edgebench.compress.pipeline import build, open_model
 from edgebench.compress.samples import check_numbers
 from edgebench.core import Artifact, Format, Model, Reason, Recipe, Variant
 from edgebench.data import Dataset, Metric, inputs_for, load_dataset, load_metric
-from edgebench.errors import CompressionError, NoEffect
+from edgebench.errors import CompressionError, ConfigError, NoEffect
+from edgebench.results.store import (
+    RunDocument,
+    read_ledger,
+    variant_path,
+    write_variant,
+)
 from edgebench.workflow.order import Desk, Order
 
 # What a form is made for beside its format: a runtime that needs it otherwise.
@@ -81,13 +88,61 @@ def open_workshop(order: Order, samples: Samples, desk: Desk) -> Workshop:
     return Workshop(order=order, desk=desk, model=model, samples=samples)
 
 
+def check_same(run: RunDocument, workshop: Workshop) -> RunDocument:
+    """The run with its model and data named; refuses to go on with others than it began with."""
+    dataset = workshop.samples.dataset
+    found = replace(
+        run,
+        model_sha256=workshop.model.artifact.sha256,
+        data_sha256=dataset.digest if dataset else None,
+    )
+    for what, before, now in (
+        ("model", run.model_sha256, found.model_sha256),
+        ("data", run.data_sha256, found.data_sha256),
+    ):
+        if before is not None and before != now:
+            msg = f"The {what} of {run.name!r} is not what the run began with: {now}, not {before}."
+            raise ConfigError(msg, hint="Begin a new run; this one keeps what it has.")
+    return found
+
+
+Kept = Callable[[Recipe, Format, Compat], Variant | None]
+
+
+def nothing_kept(recipe: Recipe, target: Format, compat: Compat) -> Variant | None:
+    """What is kept of a run that begins."""
+    del recipe, target, compat
+    return None
+
+
+def kept_in(folder: Path, model: Model) -> Kept:
+    """What a run has kept, taken as it is: its measurements are of that file.
+
+    Newer tools may make another file of the same recipe.
+    """
+
+    def find(recipe: Recipe, target: Format, compat: Compat) -> Variant | None:
+        path = variant_path(folder, recipe.name, target, compat=compat)
+        ledger = read_ledger(path)
+        origin = (model.artifact.sha256, recipe.digest)
+        if ledger is None or (ledger.model_sha256, ledger.recipe_sha256) != origin:
+            return None
+        artifact = read_artifact(path)
+        if artifact.sha256 != ledger.sha256:
+            return None
+        return Variant(model=model, recipe=recipe, artifact=artifact, ledger=ledger.steps)
+
+    return find
+
+
 def build_all(
-    workshop: Workshop, compats: tuple[Compat, ...], *, keep: Callable[[Built], None]
+    workshop: Workshop, compats: tuple[Compat, ...], *, folder: Path, kept: Kept = nothing_kept
 ) -> tuple[list[Built], dict[str, tuple[Reason, str]]]:
     """Make every variant in every form that a device needs; say of the rest why not.
 
     Args:
-        keep: Told of each as soon as it is there.
+        folder: Where each is kept as soon as it is there.
+        kept: Asked first for what an earlier, broken run has made.
     """
     built: list[Built] = []
     not_built: dict[str, tuple[Reason, str]] = {}
@@ -101,11 +156,13 @@ def build_all(
         for recipe in recipes:
             try:
                 for compat in compats if target is Format.TFLITE else (Compat(),):
-                    variant = _make(workshop, recipe, target, compat)
+                    variant = kept(recipe, target, compat)
+                    if variant is None:
+                        variant = _make(workshop, recipe, target, compat)
+                        write_variant(folder, variant, compat=compat)
                     built.append(
                         Built(variant=variant, target=target, compat=compat, reference=reference)
                     )
-                    keep(built[-1])
             except CompressionError as error:
                 not_built[f"{recipe.name}.{target.value}"] = _why(workshop, recipe, error)
     return built, not_built

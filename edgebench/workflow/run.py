@@ -20,7 +20,6 @@ from edgebench.results.store import (
     create_run,
     read_run,
     write_run,
-    write_variant,
 )
 from edgebench.workflow.build import (
     Built,
@@ -28,7 +27,9 @@ from edgebench.workflow.build import (
     Samples,
     Workshop,
     build_all,
+    check_same,
     gate_reason,
+    kept_in,
     load_samples,
     open_workshop,
 )
@@ -131,9 +132,7 @@ def compress_plan(
     """The variants alone, written to `desk.out`; and of the rest, why they could not be made."""
     order = read_order(path, variants=variants)
     workshop = open_workshop(order, load_samples(order), desk)
-    return build_all(
-        workshop, (Compat(),), keep=lambda b: write_variant(desk.out, b.variant, compat=b.compat)
-    )
+    return build_all(workshop, (Compat(),), folder=desk.out)
 
 
 def _go(order: Order, samples: Samples, folder: Path, run: RunDocument, desk: Desk) -> Outcome:
@@ -143,10 +142,11 @@ def _go(order: Order, samples: Samples, folder: Path, run: RunDocument, desk: De
     write_run(folder, run)
     try:
         workshop = open_workshop(order, samples, desk)
+        run = check_same(run, workshop)
+        write_run(folder, run)
+        compats = tuple(dict.fromkeys(here.compat(Format.TFLITE) for here in reached))
         built, not_built = build_all(
-            workshop,
-            tuple(dict.fromkeys(here.compat(Format.TFLITE) for here in reached)),
-            keep=lambda b: write_variant(folder, b.variant, compat=b.compat),
+            workshop, compats, folder=folder, kept=kept_in(folder, workshop.model)
         )
         bills = [_bill(workshop, built, here) for here in reached]
         carry_out(folder, replace(run, not_built=not_built), bills, desk)

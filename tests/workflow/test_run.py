@@ -192,3 +192,22 @@ def test_a_model_that_is_none_is_refused_before_anything_runs(
     done = edgebench("run", plan, exit_code=2)
     assert "model.onnx" in done.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_a_run_that_is_taken_up_keeps_its_variants_and_refuses_another_model(
+    plan_with, edgebench, tmp_path
+):
+    edgebench("run", plan_with(TWO_VARIANTS), "--json")
+    run = only_run(tmp_path / "results")
+    kept = {path: path.read_bytes() for path in (run / "measurements").iterdir()}
+    # Another cache: what is made anew might differ by a tool's version, so nothing is.
+    again = edgebench("run", "--resume", run, EDGEBENCH_CACHE=str(tmp_path / "empty"))
+    assert "quantize" not in again.stderr
+    assert {path: path.read_bytes() for path in (run / "measurements").iterdir()} == kept
+    with (tmp_path / "data.npz").open("rb") as file, np.load(file) as archive:
+        arrays = dict(archive)
+    arrays["y_test"] = arrays["y_test"][::-1].copy()
+    np.savez(tmp_path / "data.npz", **arrays)
+    other = edgebench("run", "--resume", run, exit_code=2)
+    assert "not what the run began with" in other.stderr
+    assert {path: path.read_bytes() for path in (run / "measurements").iterdir()} == kept
