@@ -12,7 +12,8 @@ from edgebench.runner import ENVIRONMENT
 
 # onnxruntime's words for element types, where they are not numpy's.
 DTYPES: Final = {"float": "float32", "double": "float64"}
-NO_GRAPH: Final = "No graph was found"
+# In the words of onnxruntime 1.32, and of 1.27.
+NO_GRAPH: Final = ("No graph was found", "does not have a graph")
 FATAL_ONLY: Final = 4
 # A tensor's entry `location`, as protobuf writes it: key, its length, the value's tag.
 EXTERNAL_DATA: Final = b"\x0a\x08location\x12"
@@ -43,7 +44,7 @@ def read_onnx_signature(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[Tenso
     except state.InvalidProtobuf as error:
         raise _no_model(path) from error
     except refusals as error:
-        if NO_GRAPH in str(error):
+        if any(words in str(error) for words in NO_GRAPH):
             raise _no_model(path) from error
         return (), ()
     return _specs(session.get_inputs()), _specs(session.get_outputs())
