@@ -6,6 +6,7 @@ through `pydantic.TypeAdapter`, so that a bad document is refused with the path 
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -341,12 +342,20 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Names the cell, and its files: `int8.tflite.pi5.litert.t1.cpu`."""
+        """Names the cell, and its files: `int8.tflite.pi5.litert.t1.cpu`.
+
+        Where a character cannot stand in a file name, a digest of the name itself follows, so that
+        no two cells share one.
+        """
         parts = (
-            *(self.variant, self.artifact.format, self.device, self.runtime),
+            *(self.variant, self.artifact.format.value, self.device, self.runtime),
             *(f"t{self.threads}", self.accelerator),
         )
-        return ".".join("".join(c if c.isalnum() or c in "-_" else "_" for c in p) for p in parts)
+        plain = [re.sub(r"[^A-Za-z0-9_-]", "_", part) for part in parts]
+        if plain == list(parts):
+            return ".".join(plain)
+        digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        return f"{'.'.join(plain)}-{digest[:8]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

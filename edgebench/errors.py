@@ -23,6 +23,10 @@ class EdgebenchError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    def in_full(self) -> str:
+        """Message and hint in one, for where there is one line for both."""
+        return f"{self} {self.hint}" if self.hint else str(self)
+
 
 class ConfigError(EdgebenchError):
     """The plan or the command is wrong, and nothing was done."""

@@ -1,6 +1,7 @@
 """plan.toml -> Plan. What a step means is known to `compress`; here it is only carried."""
 
 import difflib
+import math
 import re
 import tomllib
 import types
@@ -17,6 +18,8 @@ from edgebench.errors import ConfigError
 
 # A name becomes part of file names, here and on the device.
 NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+# What the name of a cell's files cannot hold: see `core.Job.key`.
+NOT_IN_KEY: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 RawStep = str | dict[str, JsonValue]
 
@@ -157,7 +160,9 @@ def plan_from(document: Mapping[str, Any], *, source: str) -> Plan:
         raise ConfigError(explain(error, Plan, source=source)) from error
     _check_protocol(plan, source)
     _check_names(plan, source)
+    _check_formats(plan, source)
     _check_targets(plan, source)
+    _check_limits(plan, source)
     return plan
 
 
@@ -223,6 +228,33 @@ def _check_names(plan: Plan, source: str) -> None:
             if names.count(name) > 1:
                 msg = f"{source}: two {kind}s are called {name!r}."
                 raise ConfigError(msg, hint="Every name stands for one row of the table.")
+        _check_files(kind, names, source)
+
+
+def _check_files(kind: str, names: Sequence[str], source: str) -> None:
+    """Two names that `core.Job.key` writes alike could not be told apart by their files."""
+    seen: dict[str, str] = {}
+    for name in names:
+        part = NOT_IN_KEY.sub("_", name)
+        other = seen.setdefault(part, name)
+        if other != name:
+            msg = (
+                f"{source}: the {kind}s {other!r} and {name!r} are both {part!r} in names of files."
+            )
+            raise ConfigError(msg, hint="A `.` becomes `_` there: rename one of them.")
+
+
+def _check_formats(plan: Plan, source: str) -> None:
+    for number, variant in enumerate(plan.variant):
+        if variant.formats is None:
+            continue
+        where = f"{source}: `variant[{number}].formats` is {list(variant.formats)}"
+        if not variant.formats:
+            msg = f"{where}, which names no format."
+            raise ConfigError(msg, hint="Leave it out for all that the model can become.")
+        if len(set(variant.formats)) < len(variant.formats):
+            msg = f"{where}, which names a format twice."
+            raise ConfigError(msg)
 
 
 def _check_targets(plan: Plan, source: str) -> None:
@@ -236,6 +268,23 @@ def _check_targets(plan: Plan, source: str) -> None:
         if not target.limits():
             msg = f"{source}: `target[{number}]` sets no limit."
             raise ConfigError(msg, hint="For example: latency_p90_ms = 12.0")
+
+
+def _check_limits(plan: Plan, source: str) -> None:
+    limits = {
+        f"target[{number}].{name}": limit
+        for number, target in enumerate(plan.target)
+        for name, limit in target.limits().items()
+    }
+    if plan.gate.accuracy_drop_points is not None:
+        limits["gate.accuracy_drop_points"] = plan.gate.accuracy_drop_points
+    for where, limit in limits.items():
+        # A variant may be asked to gain accuracy; time, memory and size are above zero.
+        is_drop = where.endswith(".accuracy_drop_points")
+        if not math.isfinite(limit) or (limit <= 0 and not is_drop):
+            bound = "a finite number" if is_drop else "a finite number above 0"
+            msg = f"{source}: `{where}` is {limit}; it must be {bound}."
+            raise ConfigError(msg)
 
 
 def _names(plan: Plan) -> dict[str, list[str]]:

@@ -1,11 +1,15 @@
 """A plan is read whole or refused with the file, the key and what would be right."""
 
+import math
+from dataclasses import fields
+
 import pytest
 
 from edgebench.errors import ConfigError
-from edgebench.plan import Plan, plan_from, read_plan, shipped_plan
+from edgebench.plan import Plan, Target, plan_from, read_plan, shipped_plan
 
 LEAST = {"schema": 1, "model": {"source": "m.onnx"}, "variant": [{"name": "float"}]}
+NO_BOUND = ("device", "variant", "accuracy_drop_points")
 
 
 @pytest.mark.parametrize("name", ["demo", "plan"])
@@ -41,6 +45,13 @@ def test_the_least_plan_measures_on_this_machine():
         ({"target": [{"latency_p90": 1.0}]}, ["`target[0].latency_p90`", "`latency_p90_ms`"]),
         ({"gate": {"acc": 1}}, ["`gate.acc`", "accuracy_drop_points"]),
         ({"data": {"source": "a", "metrik": "b"}}, ["`data.metrik`", "`metric`"]),
+        ({"variant": [{"name": "a", "formats": []}]}, ["`variant[0].formats`", "names no format"]),
+        ({"variant": [{"name": "a", "formats": ["onnx", "onnx"]}]}, ["['onnx', 'onnx']", "twice"]),
+        (
+            {"variant": [{"name": "a.b"}, {"name": "a_b"}]},
+            ["variants 'a.b' and 'a_b'", "both 'a_b'"],
+        ),
+        ({"device": [{"name": "a.b"}, {"name": "a_b"}]}, ["devices 'a.b' and 'a_b'", "both 'a_b'"]),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
@@ -67,3 +78,39 @@ def test_a_plan_that_is_not_there_says_how_to_make_one(tmp_path):
 def test_limits_that_are_not_set_are_no_limits():
     plan = plan_from({**LEAST, "target": [{"size_mb": 4}]}, source="p.toml")
     assert plan.target[0].limits() == {"size_mb": 4.0}
+
+
+@pytest.mark.parametrize("limit", [0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize(
+    "name",
+    [field.name for field in fields(Target) if field.name not in NO_BOUND],
+)
+def test_a_limit_that_nothing_can_meet_or_miss_is_refused(name, limit):
+    change = {"target": [{"size_mb": 1.0}, {name: limit}]}
+    with pytest.raises(ConfigError) as caught:
+        plan_from({**LEAST, **change}, source="p.toml")
+    said = f"p.toml: `target[1].{name}` is {float(limit)}; it must be a finite number above 0."
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("limit", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("where", ["gate", "target"])
+def test_a_loss_of_accuracy_is_a_finite_number(where, limit):
+    table = {"accuracy_drop_points": limit}
+    change = {"gate": table} if where == "gate" else {"target": [table]}
+    with pytest.raises(ConfigError, match=r"accuracy_drop_points` is .*a finite number\."):
+        plan_from({**LEAST, **change}, source="p.toml")
+
+
+@pytest.mark.parametrize("limit", [-1.0, 0, 2.5])
+def test_a_variant_may_be_asked_to_lose_nothing_or_to_gain(limit):
+    table = {"accuracy_drop_points": limit}
+    plan = plan_from({**LEAST, "gate": table, "target": [table]}, source="p.toml")
+    assert plan.gate.accuracy_drop_points == plan.target[0].accuracy_drop_points == limit
+
+
+@pytest.mark.parametrize("kind", ["variant", "device"])
+def test_names_that_differ_in_a_file_name_are_two(kind):
+    names = ["a.b", "a-b", "ab"]
+    plan = plan_from({**LEAST, kind: [{"name": name} for name in names]}, source="p.toml")
+    assert [value.name for value in getattr(plan, kind)] == names

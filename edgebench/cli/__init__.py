@@ -25,7 +25,9 @@ class Commands(click.Group):
                 click.echo(f"hint: {error.hint}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("interrupted; `edgebench run --resume RUN` goes on", err=True)
+            click.echo("interrupted; what was measured is kept", err=True)
+            if ctx.invoked_subcommand == "run":
+                click.echo("hint: `edgebench run --resume RUN` goes on", err=True)
             ctx.exit(INTERRUPTED)
 
 

@@ -45,6 +45,6 @@ def asker() -> "Callable[[str], str] | None":
     return ask_password if sys.stdin.isatty() else None
 
 
-def ask_password(address: str) -> str:
-    """Ask for a password without showing it."""
-    return str(click.prompt(f"Password for {address}", hide_input=True, err=True))
+def ask_password(prompt: str) -> str:
+    """Ask for a password or a passphrase without showing it."""
+    return str(click.prompt(prompt, prompt_suffix="", hide_input=True, err=True))

@@ -74,6 +74,9 @@ def run(plan: Path | None, resume: Path | None, **options: Any) -> None:  # noqa
         msg = "Name a PLAN, or a run to --resume."
         raise click.UsageError(msg)
     chosen = {name: options[name] for name in ("devices", "variants")}
+    if resume is not None and (options["dry_run"] or any(chosen.values())):
+        msg = "A run is resumed whole: --dry-run, --device and --variant do not go with --resume."
+        raise click.UsageError(msg)
     if plan is not None and options["dry_run"]:
         _show_cells(describe(plan, **chosen), as_json=options["as_json"])
         return

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,27 +19,33 @@ def results() -> None:
 @JSON
 def list_runs(out: Path, as_json: bool) -> None:
     """List the runs in a folder, oldest first."""
-    from edgebench.results.store import find_runs, read_run
+    from edgebench.results.store import find_runs
 
-    rows = [
-        {
-            "run": str(folder),
-            "created": run.created,
-            "command": run.command,
-            "cells": len(run.cells),
-            "finished": run.finished,
-        }
-        for folder in find_runs(out)
-        for run in (read_run(folder),)
-    ]
+    rows = [_row(folder) for folder in find_runs(out)]
     if as_json:
         click.echo(json.dumps({"runs": rows}, indent=1))
         return
     for row in rows:
+        if row["error"]:
+            click.echo(f"{row['run']}\tbroken: {row['error']}")
+            continue
         state = "finished" if row["finished"] else "cut off: `edgebench run --resume` goes on"
         click.echo(f"{row['run']}\t{row['created']}\t{row['cells']} cells\t{state}")
     if not rows:
         click.echo(f"No runs in {str(out)!r}.", err=True)
+
+
+def _row(folder: Path) -> dict[str, Any]:
+    from edgebench.errors import ConfigError
+    from edgebench.results.store import read_run
+
+    keys = ("created", "command", "cells", "finished")
+    try:
+        run = read_run(folder)
+    except ConfigError as error:
+        return {"run": str(folder), **dict.fromkeys(keys), "error": str(error)}
+    values = (run.created, run.command, len(run.cells), run.finished)
+    return {"run": str(folder), **dict(zip(keys, values, strict=True)), "error": None}
 
 
 @results.command()

@@ -27,7 +27,7 @@ UNBOUNDED = 160
 def show_outcome(outcome: "Outcome", *, as_json: bool) -> None:
     """The tables and the verdicts, or one JSON document; ends with the run's exit code."""
     if as_json:
-        click.echo(json.dumps(outcome.document(), indent=1))
+        click.echo(json.dumps(outcome.document(), indent=1, allow_nan=False))
     else:
         _show_tables(outcome)
     if outcome.exit_code:

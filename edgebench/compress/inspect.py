@@ -3,6 +3,7 @@
 import hashlib
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -51,7 +52,7 @@ def read_artifact(path: Path) -> Artifact:
     """
     form = format_of(path)
     inputs, outputs = READERS[form](path)
-    sha256, size_bytes, gzip_bytes = digest(path)
+    sha256, size_bytes, gzip_bytes = _digest_once(path, _stamp(path))
     return Artifact(
         path=path.absolute(),
         format=form,
@@ -78,6 +79,21 @@ def format_of(path: Path) -> Format:
         msg = f"The model {str(path)!r} is empty."
         raise ConfigError(msg, hint="Was its download or export cut off?")
     return SUFFIXES[path.suffix.lower()]
+
+
+Stamp = tuple[tuple[Path, int, int], ...]
+
+
+@lru_cache(maxsize=64)
+def _digest_once(path: Path, stamp: Stamp) -> tuple[str, int, int]:
+    """The digest of files that look unchanged: a model is read by several rooms, squeezed once."""
+    del stamp
+    return digest(path)
+
+
+def _stamp(path: Path) -> Stamp:
+    found = [(file, file.stat()) for file in _files(path)]
+    return tuple((file, stat.st_mtime_ns, stat.st_size) for file, stat in found)
 
 
 def digest(path: Path) -> tuple[str, int, int]:

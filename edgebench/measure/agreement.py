@@ -156,13 +156,13 @@ def _is_classes(theirs: NDArray[np.float64], count: int) -> bool:
 
 
 def _top1(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
-    """Share of samples with the same best class; of k classes that tie each has it by 1/k.
+    """Mean over the samples of how many best classes both sides share, of all that either has.
 
-    Quantized scores tie often. Were every tie a match, an output that is zero throughout would
-    agree with everything.
+    Quantized scores tie often, and masks always. The same ties agree; an output that is zero
+    throughout agrees with a single best class of k by 1/k, and not with everything.
     """
     ours, theirs = ours.reshape(len(ours), -1), theirs.reshape(len(theirs), -1)
-    best = theirs.argmax(axis=1)
-    top = ours == ours.max(axis=1, keepdims=True)
-    hits = top[np.arange(len(ours)), best] / np.maximum(top.sum(axis=1), 1)
-    return float(hits.mean())
+    best = ours == ours.max(axis=1, keepdims=True)
+    wanted = theirs == theirs.max(axis=1, keepdims=True)
+    either = np.maximum((best | wanted).sum(axis=1), 1)
+    return float(((best & wanted).sum(axis=1) / either).mean())

@@ -70,7 +70,7 @@ def _one_process(
             bench, task.job, protocol, inputs=task.sample, block=block, position=position
         )
     except JobFailed as error:
-        return ended(recorded, Reason(error.reason), str(error))
+        return ended(recorded, Reason(error.reason), error.in_full())
     processes = (*recorded.measurement.processes, process)
     return replace(
         recorded,

@@ -5,6 +5,8 @@ that is cut off loses at most the process that was running.
 """
 
 import functools
+import math
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebench.core import Device, MeasureProtocol, Progress, Reason, Recorded, Status
+from edgebench.core import Accuracy, Device, MeasureProtocol, Progress, Reason, Recorded, Status
 from edgebench.data import accuracy
 from edgebench.device.jobs import end_leftovers
 from edgebench.device.patience import patiently
 from edgebench.device.provision import provision
-from edgebench.errors import DeviceError, DeviceLost, JobFailed
+from edgebench.errors import ConfigError, DeviceError, DeviceLost, JobFailed
 from edgebench.measure.agreement import agreement, is_wrong
 from edgebench.measure.blocks import measure_blocks
 from edgebench.measure.cell import Task, begin, ended, is_finished
@@ -51,7 +53,7 @@ def measure_device(
     for task in open_tasks:
         key = task.job.key
         if task.job.runtime in broken:
-            cells[key] = ended(cells[key], Reason.NO_RUNTIME, str(broken[task.job.runtime]))
+            cells[key] = ended(cells[key], Reason.NO_RUNTIME, broken[task.job.runtime].in_full())
         else:
             progress(f"{device.name}: {key}: outputs and memory")
             bench = benches[task.job.runtime]
@@ -102,25 +104,22 @@ def _checked(bench: Bench, task: Task, protocol: MeasureProtocol, recorded: Reco
             memory = (*recorded.measurement.memory, process)
             recorded = replace(recorded, measurement=replace(recorded.measurement, memory=memory))
     except JobFailed as error:
-        return ended(recorded, Reason(error.reason), str(error))
+        return ended(recorded, Reason(error.reason), error.in_full())
     return recorded
 
 
 def _with_outputs(
     bench: Bench, task: Task, protocol: MeasureProtocol, recorded: Recorded
 ) -> Recorded:
-    path = task.inputs.with_name(f"{task.job.key}.outputs.npz")
-    result = compute_outputs(bench, task.job, protocol, inputs=task.inputs, outputs=path)
-    outputs = _arrays(path)
-    path.unlink()
+    with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
+        path = Path(scratch) / "outputs.npz"
+        result = compute_outputs(bench, task.job, protocol, inputs=task.inputs, outputs=path)
+        outputs = _arrays(path)
     fidelity = agreement(outputs, _arrays(task.twin)) if task.twin else None
     with_reference = agreement(outputs, _arrays(task.reference)) if task.reference else None
     missing = dict(recorded.measurement.missing)
-    scored, scores = None, None
-    if task.metric is not None and task.labels is not None:
-        scored = accuracy(task.metric, outputs, task.labels, on="device")
-        scores = np.nan_to_num(np.asarray(task.metric.score(outputs, task.labels), np.float64))
-    else:
+    scored, scores = _scored(task, outputs)
+    if scored is None:
         missing["accuracy"] = Reason.NO_DATA
     if task.reference is None:
         missing["agreement"] = Reason.NO_REFERENCE
@@ -139,11 +138,33 @@ def _with_outputs(
         is_retrained=task.is_retrained,
         outputs=outputs,
     )
+    if scored is not None and not math.isfinite(scored.value):
+        wrong, why = True, f"its {scored.metric} is {scored.value}: the outputs hold no numbers"
+        measurement = replace(measurement, accuracy=None)
     if wrong:
         measurement = replace(
             measurement, status=Status.INVALID, reasons=(Reason.WRONG_OUTPUT,), error=why
         )
     return replace(recorded, measurement=measurement, scores=scores)
+
+
+def _scored(
+    task: Task, outputs: Mapping[str, NDArray[np.generic]]
+) -> tuple[Accuracy | None, NDArray[np.float64] | None]:
+    """The accuracy, and the score of each sample.
+
+    Raises:
+        JobFailed: The metric does not fit the outputs.
+    """
+    if task.metric is None or task.labels is None:
+        return None, None
+    try:
+        found = accuracy(task.metric, outputs, task.labels, on="device")
+        scores = np.asarray(task.metric.score(outputs, task.labels), np.float64)
+    except ConfigError as error:
+        raise JobFailed(str(error), reason=Reason.NO_DATA, hint=error.hint) from error
+    # A NaN is a miss of a share, as `accuracy` has it.
+    return found, np.nan_to_num(scores) if task.metric.kind == "share" else scores
 
 
 def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:

@@ -14,8 +14,8 @@ from edgebench.core import Device, Job, Measurement, Reason, Recorded, Status
 from edgebench.data import Metric
 from edgebench.device.facts import fingerprint
 
-# A cell with one of these is not finished: a resumed run takes it up again.
-UNFINISHED: Final = frozenset({Reason.NOT_MEASURED, Reason.DEVICE_LOST})
+# What may have passed when a run is taken up again: such a cell is opened anew.
+PASSING: Final = frozenset({Reason.DEVICE_LOST, Reason.NO_SPACE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,20 @@ class Task:
 
 def is_finished(measurement: Measurement) -> bool:
     """Whether nothing is left to measure in this cell."""
-    return not UNFINISHED.intersection(measurement.reasons)
+    return Reason.NOT_MEASURED not in measurement.reasons
+
+
+def reopened(recorded: Recorded) -> Recorded:
+    """The cell as it was before something ended it that may have passed; else as it is."""
+    if not PASSING.intersection(recorded.measurement.reasons):
+        return recorded
+    measurement = replace(
+        recorded.measurement,
+        status=Status.FAILED,
+        reasons=(Reason.NOT_MEASURED,),
+        error=None,
+    )
+    return replace(recorded, measurement=measurement)
 
 
 def begin(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from edgebench.core import Artifact, Progress
-from edgebench.errors import JobFailed
+from edgebench.errors import JobFailed, NotDone
 from edgebench.measure.session import compute_here
 from edgebench.runner import RunnerResult
 
@@ -62,6 +62,7 @@ def serve(artifact: Artifact, feed: Feed, *, cache: Path, progress: Progress) ->
 
     Raises:
         JobFailed: This machine cannot run the model, so that nothing can be compared with it.
+        NotDone: The cache cannot be written.
     """
     folder = cache / "host" / _digest(artifact, feed)
     served = Served(
@@ -71,10 +72,15 @@ def serve(artifact: Artifact, feed: Feed, *, cache: Path, progress: Progress) ->
         made={},
     )
     made = folder / "made.json"
-    if not made.exists():
-        progress("outputs of this machine, to compare with")
-        _make(artifact, feed, folder)
-    return replace(served, made=json.loads(made.read_text()))
+    try:
+        if not made.exists():
+            progress("outputs of this machine, to compare with")
+            _make(artifact, feed, folder)
+        return replace(served, made=json.loads(made.read_text()))
+    except OSError as error:
+        msg = f"The cache {str(folder.parent)!r} cannot be used: {error.strerror or error}."
+        hint = "Make room there, or name another folder in EDGEBENCH_CACHE."
+        raise NotDone(msg, hint=hint) from error
 
 
 def _make(artifact: Artifact, feed: Feed, folder: Path) -> None:

@@ -1,8 +1,7 @@
 """A cell as it is read: its measurement, and the statistics computed from the raw samples."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from pydantic import JsonValue
@@ -17,11 +16,9 @@ from edgebench.measure.stats import (
     mean_interval,
     summarize,
 )
+from edgebench.results.gaps import HIDDEN, gaps
 from edgebench.results.store import CellSpec
 from edgebench.units import mb_from_bytes, ms_from_ns
-
-# What a doubtful output or a failed run leaves of the numbers: nothing.
-HIDDEN: Final = frozenset({Status.INVALID, Status.REFUSED, Status.FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +32,7 @@ class Cell:
         comparison: With the reference of the same format, device and threads.
         drop_points: Accuracy that the reference has more, in points, by paired samples.
         reasons: Of the measurement and of its statistics.
+        missing: Why a number is None, by the name that `--json` gives it.
     """
 
     spec: CellSpec
@@ -47,6 +45,7 @@ class Cell:
     status: Status
     reasons: tuple[Reason, ...]
     recorded: Recorded | None
+    missing: Mapping[str, Reason] = field(default_factory=dict)
 
 
 def read_cells(
@@ -57,16 +56,18 @@ def read_cells(
     ci_ratio: float,
 ) -> tuple[Cell, ...]:
     """Every cell of a run with its statistics, in the run's order."""
-    return tuple(
-        _cell(
+    cells = []
+    for spec in specs:
+        reference = recorded.get(spec.reference or "")
+        cell = _cell(
             spec,
             recorded.get(spec.key),
-            recorded.get(spec.reference or ""),
+            reference,
             margin_ratio=margin_ratio,
             ci_ratio=ci_ratio,
         )
-        for spec in specs
-    )
+        cells.append(replace(cell, missing=gaps(cell, reference)))
+    return tuple(cells)
 
 
 def _cell(
@@ -162,11 +163,12 @@ def cell_document(cell: Cell) -> dict[str, JsonValue]:
             "dynamic": None,
             "source": None,
             "scope": None,
-            "reason": Reason.NOT_MEASURED.value,
+            "reason": Reason.NO_SENSOR.value,
         },
         "accuracy": _accuracy_document(cell),
         "agreement": _agreement_document(measurement),
         "vs_reference": _reference_document(cell),
+        "missing": {name: reason.value for name, reason in sorted(cell.missing.items())},
     }
 
 
@@ -206,8 +208,7 @@ def _memory_document(memory: MemorySummary | None) -> dict[str, JsonValue]:
 def _accuracy_document(cell: Cell) -> dict[str, JsonValue]:
     accuracy = cell.measurement.accuracy if cell.measurement else None
     if accuracy is None:
-        missing = cell.measurement.missing.get("accuracy") if cell.measurement else None
-        reason = missing or Reason.NOT_MEASURED
+        reason = cell.missing.get("accuracy", Reason.NOT_MEASURED)
         keys = ("metric", "value", "ci95")
         return {**dict.fromkeys(keys), "n": 0, "on": None, "reason": reason.value}
     return {

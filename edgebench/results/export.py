@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edgebench.errors import ConfigError
+from edgebench.errors import ConfigError, NotDone
 from edgebench.results.cells import Cell
+from edgebench.results.files import written
 from edgebench.results.ship import Advice
-from edgebench.results.store import written
 from edgebench.results.tables import frame, markdown
 from edgebench.results.targets import Checked
 
@@ -46,11 +46,18 @@ WRITERS: Final[Mapping[str, Callable[[Sequence[Readable], Path], None]]] = {
 
 
 def export(runs: Sequence[Readable], target: str) -> Path:
-    """Write runs to a file; its ending names the format."""
+    """Write runs to a file; its ending names the format.
+
+    Raises:
+        ConfigError: No format has that ending, or nothing can be written under that name.
+    """
     path = Path(target)
     writer = WRITERS.get(path.suffix)
     if writer is None:
         msg = f"Nothing writes {target!r}."
         raise ConfigError(msg, hint=f"The name may end in: {', '.join(WRITERS)}.")
-    writer(runs, path)
+    try:
+        writer(runs, path)
+    except NotDone as error:
+        raise ConfigError(str(error), hint="Name another file, or make room there.") from error
     return path

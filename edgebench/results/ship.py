@@ -10,7 +10,7 @@ from edgebench.results.cells import Cell
 from edgebench.results.targets import Checked, Verdict
 from edgebench.units import ms_from_ns, show_size
 
-# Without a limit of the user's own, a variant that loses more than this is not advised.
+# Without a limit of the user's own, a variant that lost more than this is not advised.
 DROP_POINTS: Final = 1.0
 
 
@@ -29,41 +29,37 @@ class Advice:
 
 
 def advise(
-    cells: Sequence[Cell],
-    checked: Sequence[Checked],
-    *,
-    margin_ratio: float,
-    drop_points: float | None = None,
+    cells: Sequence[Cell], checked: Sequence[Checked], *, margin_ratio: float
 ) -> tuple[Advice, ...]:
     """For each device the smallest of the variants that none is faster than.
 
-    A variant is eligible whose limits all hold and which lost at most `drop_points` of accuracy,
-    by default one point. Of these, the fastest and all that are equivalent to it by the margin; of
+    A variant is eligible whose limits all hold. Where the user set none on accuracy, it may have
+    lost at most one point against the reference; where it has labels and no loss can be told, it
+    is not eligible. Of these, the fastest and all that are equivalent to it by the margin; of
     those, the smallest file.
     """
-    devices = dict.fromkeys(cell.spec.device for cell in cells)
     failing = {c.key for c in checked if c.verdict is not Verdict.PASS}
-    limit = DROP_POINTS if drop_points is None else drop_points
+    limited = {c.key for c in checked if c.target == "accuracy_drop_points"}
+    eligible = [
+        cell
+        for cell in cells
+        if cell.spec.key not in failing and _is_eligible(cell, cell.spec.key in limited)
+    ]
     return tuple(
         _advise_device(
-            device,
-            [
-                cell
-                for cell in cells
-                if cell.spec.device == device
-                and cell.spec.key not in failing
-                and _is_eligible(cell, limit)
-            ],
-            margin_ratio,
+            device, [cell for cell in eligible if cell.spec.device == device], margin_ratio
         )
-        for device in devices
+        for device in dict.fromkeys(cell.spec.device for cell in cells)
     )
 
 
-def _is_eligible(cell: Cell, drop_points: float) -> bool:
-    if cell.status not in {Status.OK, Status.SUSPECT} or cell.latency is None:
+def _is_eligible(cell: Cell, is_limited: bool) -> bool:
+    measurement = cell.measurement
+    if measurement is None or cell.status not in {Status.OK, Status.SUSPECT} or not cell.latency:
         return False
-    return cell.drop_points is None or cell.drop_points.value <= drop_points
+    if is_limited or measurement.accuracy is None or cell.spec.reference == cell.spec.key:
+        return True
+    return cell.drop_points is not None and cell.drop_points.value <= DROP_POINTS
 
 
 def _advise_device(device: str, eligible: Sequence[Cell], margin_ratio: float) -> Advice:
@@ -73,7 +69,18 @@ def _advise_device(device: str, eligible: Sequence[Cell], margin_ratio: float) -
     fastest = min(eligible, key=lambda cell: cell.latency.p50.value if cell.latency else 0.0)
     tied = [cell for cell in eligible if _is_tied(cell, fastest, margin_ratio)]
     best = min(tied, key=_size_bytes)
-    return Advice(device=device, cell=best, why=_why(best, fastest, len(tied)))
+    parts = _numbers(best)
+    if len({cell.spec.threads for cell in eligible}) > 1:
+        parts.insert(0, f"with {best.spec.threads} threads")
+    if best.measurement and best.measurement.accuracy is None:
+        parts.append("accuracy was not measured")
+    if len(tied) > 1:
+        parts.append(f"the smallest of {len(tied)} that cannot be told apart in speed")
+    elif best.measurement and best.measurement.accuracy is not None:
+        parts.append("the fastest of those that keep their accuracy and limits")
+    else:
+        parts.append("the fastest of those that hold every limit")
+    return Advice(device=device, cell=best, why="; ".join(parts))
 
 
 def _is_tied(cell: Cell, fastest: Cell, margin_ratio: float) -> bool:
@@ -88,7 +95,7 @@ def _size_bytes(cell: Cell) -> int:
     return cell.measurement.size_bytes if cell.measurement else 0
 
 
-def _why(best: Cell, fastest: Cell, tied: int) -> str:
+def _numbers(best: Cell) -> list[str]:
     latency = best.latency
     parts = []
     if latency is not None:
@@ -104,8 +111,4 @@ def _why(best: Cell, fastest: Cell, tied: int) -> str:
     if best.drop_points is not None:
         drop = best.drop_points
         parts.append(f"{drop.value:+.1f} points lost [{drop.low:+.1f}, {drop.high:+.1f}]")
-    if tied > 1:
-        parts.append(f"the smallest of {tied} that cannot be told apart in speed")
-    elif best is fastest:
-        parts.append("the fastest of those that keep their accuracy and limits")
-    return "; ".join(parts)
+    return parts

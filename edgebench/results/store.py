@@ -7,27 +7,28 @@
   samples/<key>.npz        its raw latency samples by block
 """
 
-import contextlib
-import json
-import os
 import re
 import secrets
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import zipfile
+import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from edgebench.core import LedgerEntry, Measurement, Reason, Recorded, Variant
-from edgebench.errors import ConfigError
+from edgebench.errors import ConfigError, NotDone
+from edgebench.results.files import words, write_json, written
 
 RUN_SCHEMA: Final = "edgebench.run/1"
 LEDGER_SCHEMA: Final = "edgebench.ledger/1"
+
+REMAKE: Final = "Remove it, and `edgebench run --resume` makes the variant again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,55 +101,54 @@ _RUN: Final = TypeAdapter(RunDocument)
 _LEDGER: Final = TypeAdapter(LedgerDocument)
 _MEASUREMENT: Final = TypeAdapter(Measurement)
 
-
-@contextlib.contextmanager
-def written(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name when the block ends well, and not at all otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files for the owner alone; a result is as readable as any other file.
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+# What numpy and zipfile say of a `.npz` that is cut short or overwritten.
+DAMAGED: Final = (
+    *(OSError, ValueError, KeyError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def create_run(out: Path, document: RunDocument) -> Path:
-    """Make the folder of a new run, named for its time and its plan."""
+    """Make the folder of a new run, named for its time and its plan.
+
+    Raises:
+        ConfigError: Nothing can be written there.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", document.name).strip("-") or "run"
     folder = out / f"{stamp}-{name}-{secrets.token_hex(2)}"
-    folder.mkdir(parents=True)
-    write_run(folder, document)
+    hint = "Name another folder with --out."
+    try:
+        folder.mkdir(parents=True)
+        write_run(folder, document)
+    except OSError as error:
+        msg = f"{str(folder)!r} cannot be made: {words(error)}."
+        raise ConfigError(msg, hint=hint) from error
+    except NotDone as error:
+        raise ConfigError(str(error), hint=hint) from error
     return folder
 
 
 def write_run(folder: Path, document: RunDocument) -> None:
     """Write `run.json`."""
-    _write_json(folder / "run.json", asdict(document))
+    write_json(folder / "run.json", asdict(document))
 
 
 def read_run(folder: Path) -> RunDocument:
-    """Read `run.json`; raises ConfigError where the folder is no run."""
+    """Read `run.json`; raises ConfigError where the folder is no run, or a damaged one."""
     path = folder / "run.json"
     try:
         return _RUN.validate_json(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
         msg = f"{str(folder)!r} is no run: it holds no run.json."
         raise ConfigError(msg, hint="`edgebench results list` shows what there is.") from error
+    except OSError as error:
+        msg = f"{str(path)!r} cannot be read: {words(error)}."
+        raise ConfigError(msg) from error
     except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        msg = f"{path}: `{where}`: {fault['msg']}."
-        raise ConfigError(msg, hint="Was it written by another version of edgebench?") from error
+        msg = f"{str(path)!r}: {_fault(error)}."
+        hint = "Is it damaged, or was it written by another version of edgebench?"
+        raise ConfigError(msg, hint=hint) from error
 
 
 def find_runs(out: Path) -> tuple[Path, ...]:
@@ -168,28 +168,52 @@ def write_recorded(folder: Path, recorded: Recorded) -> None:
         if recorded.scores is not None:
             arrays["scores"] = recorded.scores
         np.savez_compressed(file, **arrays)
-    _write_json(folder / "measurements" / f"{key}.json", asdict(recorded.measurement))
+    write_json(folder / "measurements" / f"{key}.json", asdict(recorded.measurement))
 
 
 def read_recorded(folder: Path, key: str) -> Recorded | None:
     """A measurement of a run; None where there is none yet.
 
     Processes whose samples did not reach the disk are left out: they were cut off.
+
+    Raises:
+        ConfigError: One of the two files is damaged.
     """
     document = folder / "measurements" / f"{key}.json"
+    path = folder / "samples" / f"{key}.npz"
+    # Without the document the cell is open again, whatever is left of its samples.
+    hint = f"Remove {str(document)!r}, and `edgebench run --resume {folder}` measures it again."
     if not document.exists():
         return None
     try:
         measurement = _MEASUREMENT.validate_json(document.read_bytes())
     except ValidationError as error:
-        msg = f"{document} is no measurement: {error.errors()[0]['msg']}."
-        raise ConfigError(msg) from error
+        msg = f"{str(document)!r} is no measurement: {_fault(error)}."
+        raise ConfigError(msg, hint=hint) from error
+    except OSError as error:
+        msg = f"{str(document)!r} cannot be read: {words(error)}."
+        raise ConfigError(msg, hint=hint) from error
+    try:
+        return _with_samples(measurement, path)
+    except DAMAGED as error:
+        msg = f"{str(path)!r} does not hold the samples of this cell: {error}."
+        raise ConfigError(msg, hint=hint) from error
+
+
+def _with_samples(measurement: Measurement, path: Path) -> Recorded:
     samples = {}
-    with np.load(folder / "samples" / f"{key}.npz", allow_pickle=False) as arrays:
+    # A `.npy` under this name would be loaded as well, as a bare array.
+    with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as arrays:
         for process in measurement.processes:
             samples[process.block] = arrays[f"latency_ns_{process.block}"]
         scores = arrays.get("scores")
     return Recorded(measurement=measurement, samples=samples, scores=scores)
+
+
+def _fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    where = ".".join(str(part) for part in fault["loc"])
+    return f"`{where}`: {fault['msg']}" if where else fault["msg"]
 
 
 def read_all(folder: Path, document: RunDocument) -> dict[str, Recorded]:
@@ -207,7 +231,7 @@ def write_variant(folder: Path, variant: Variant, *, compat: frozenset[str]) -> 
     """Keep a variant's artifact and its ledger."""
     artifact = variant.artifact
     path = variant_path(folder, variant.name, artifact.format, compat=compat)
-    with written(path) as file, artifact.path.open("rb") as source:
+    with artifact.path.open("rb") as source, written(path) as file:
         shutil.copyfileobj(source, file)
     ledger = LedgerDocument(
         variant=variant.name,
@@ -219,7 +243,7 @@ def write_variant(folder: Path, variant: Variant, *, compat: frozenset[str]) -> 
         gzip_bytes=artifact.gzip_bytes,
         steps=variant.ledger,
     )
-    _write_json(path.with_name(f"{path.name}.json"), asdict(ledger))
+    write_json(path.with_name(f"{path.name}.json"), asdict(ledger))
 
 
 def read_ledger(path: Path) -> LedgerDocument | None:
@@ -230,10 +254,8 @@ def read_ledger(path: Path) -> LedgerDocument | None:
     try:
         return _LEDGER.validate_json(document.read_bytes())
     except ValidationError as error:
-        msg = f"{document} is no ledger: {error.errors()[0]['msg']}."
-        raise ConfigError(msg) from error
-
-
-def _write_json(path: Path, document: Mapping[str, object] | Sequence[object]) -> None:
-    with written(path) as file:
-        file.write(json.dumps(document, indent=1, default=str).encode() + b"\n")
+        msg = f"{str(document)!r} is no ledger: {_fault(error)}."
+        raise ConfigError(msg, hint=REMAKE) from error
+    except OSError as error:
+        msg = f"{str(document)!r} cannot be read: {words(error)}."
+        raise ConfigError(msg, hint=REMAKE) from error

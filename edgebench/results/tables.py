@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from edgebench.core import Accuracy, Status
 from edgebench.measure.stats import Interval
 from edgebench.results.cells import Cell, cell_document
+from edgebench.results.gaps import HIDDEN
 from edgebench.results.ship import Advice
 from edgebench.results.targets import Checked
 from edgebench.units import mb_from_bytes, ms_from_ns, show_size
@@ -41,14 +42,14 @@ def _readable(cell: Cell) -> dict[str, str]:
         "size": show_size(measurement.size_bytes) if measurement else "—",
         "gzip": show_size(measurement.gzip_bytes) if measurement else "—",
         "p50 ms": _ms(latency.p50) if latency else "—",
-        "p90 ms": _ms(latency.p90) if latency else "—",
+        "p90 ms": _ms(latency.p90) if latency and latency.p90 else _gap(cell, "latency_p90"),
         "vs reference": _versus(cell),
         "memory MB": _memory(cell),
-        "accuracy %": _accuracy(accuracy) if accuracy else "—",
-        "drop": _drop(cell.drop_points),
+        "accuracy %": _accuracy(accuracy) if accuracy else _gap(cell, "accuracy"),
+        "drop": _drop(cell),
         "agreement": f"{measurement.agreement.cosine:.4f}"
         if measurement and measurement.agreement
-        else "—",
+        else _gap(cell, "agreement"),
         "status": show_status(cell),
     }
 
@@ -62,9 +63,13 @@ def show_status(cell: Cell) -> str:
     return f"{cell.status.value}: {reasons}" if reasons else cell.status.value
 
 
-def _ms(interval: Interval | None) -> str:
-    if interval is None:
-        return "—"
+def _gap(cell: Cell, name: str) -> str:
+    """A dash, and behind it the reason of this number; of a hidden cell the status says it."""
+    reason = cell.missing.get(name)
+    return "—" if reason is None or cell.status in HIDDEN else f"— {reason.value}"
+
+
+def _ms(interval: Interval) -> str:
     return f"{ms_from_ns(interval.value):.3g} ±{_show_share(interval.half_width_ratio)}"
 
 
@@ -77,19 +82,23 @@ def _versus(cell: Cell) -> str:
     if cell.spec.reference == cell.spec.key:
         return "reference"
     if cell.comparison is None:
-        return "—"
+        return _gap(cell, "vs_reference")
     ratio, verdict = cell.comparison.ratio, cell.comparison.verdict.replace("_", " ")
     return f"{ratio.value:.3g} ±{_show_share(ratio.half_width_ratio)} {verdict}"
 
 
-def _drop(drop: Interval | None) -> str:
-    return f"{drop.value:+.1f} ±{(drop.high - drop.low) / 2:.1f}" if drop else "—"
+def _drop(cell: Cell) -> str:
+    drop = cell.drop_points
+    if drop is not None:
+        return f"{drop.value:+.1f} ±{(drop.high - drop.low) / 2:.1f}"
+    # Without an accuracy the column beside it says why.
+    return "—" if "accuracy" in cell.missing else _gap(cell, "accuracy_drop_points")
 
 
 def _memory(cell: Cell) -> str:
     memory = cell.memory
     if memory is None or memory.model_bytes is None or memory.spread_bytes is None:
-        return "—"
+        return _gap(cell, "memory")
     return f"{mb_from_bytes(memory.model_bytes):.1f} ±{mb_from_bytes(memory.spread_bytes):.1f}"
 
 
@@ -109,11 +118,18 @@ def trouble(cells: Sequence[Cell]) -> list[str]:
 
 
 def frame(cells: Sequence[Cell], *, run: str) -> "pd.DataFrame":
-    """One tidy row a cell: every number of `--json`, nested keys joined by `_`."""
+    """One tidy row a cell: every number of `--json`, nested keys joined by `_`.
+
+    What is missing stands in one column, `name=reason` separated by spaces: every run has the same.
+    """
     import pandas as pd
 
-    rows = [{"run": run, **_flat(cell_document(cell))} for cell in cells]
-    return pd.DataFrame(rows)
+    return pd.DataFrame([{"run": run, **_row(cell)} for cell in cells])
+
+
+def _row(cell: Cell) -> dict[str, JsonValue]:
+    missing = " ".join(f"{name}={reason.value}" for name, reason in sorted(cell.missing.items()))
+    return _flat({**cell_document(cell), "missing": missing})
 
 
 def _flat(document: Mapping[str, JsonValue], prefix: str = "") -> dict[str, JsonValue]:

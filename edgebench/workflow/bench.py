@@ -145,7 +145,7 @@ def _bill(
             key = references.setdefault(threads, job.key)
             specs.append(spec_of(job, reference=key))
             if isinstance(runtime, DeviceError):
-                answers.append(Settled(job=job, reason=Reason.NO_RUNTIME, error=str(runtime)))
+                answers.append(Settled(job=job, reason=Reason.NO_RUNTIME, error=runtime.in_full()))
             else:
                 answers.append(_task(job, feed, desk, is_reference=key == job.key))
     return Bill(
@@ -174,7 +174,7 @@ def _task(job: Job, feed: Feed, desk: Desk, *, is_reference: bool) -> Task | Set
     try:
         served = serve(job.artifact, feed, cache=desk.cache, progress=progress)
     except JobFailed as error:
-        return Settled(job=job, reason=Reason(error.reason), error=str(error))
+        return Settled(job=job, reason=Reason(error.reason), error=error.in_full())
     return Task(
         job=job,
         sample=served.sample,

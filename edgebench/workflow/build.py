@@ -171,7 +171,7 @@ def build_all(
 def _why(workshop: Workshop, recipe: Recipe, error: CompressionError) -> tuple[Reason, str]:
     workshop.desk.progress(f"{recipe.name}: {error}")
     reason = Reason.NO_EFFECT if isinstance(error, NoEffect) else Reason.NOT_BUILT
-    return reason, f"{error} {error.hint or ''}".strip()
+    return reason, error.in_full()
 
 
 def _make(workshop: Workshop, recipe: Recipe, target: Format, compat: Compat) -> Variant:

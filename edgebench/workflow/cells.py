@@ -10,7 +10,7 @@ from edgebench.core import Device, Format, Job, Reason, Status
 from edgebench.device.provision import runtime_for
 from edgebench.errors import ConfigError, DeviceError, DeviceLost
 from edgebench.measure.campaign import measure_device
-from edgebench.measure.cell import Task, begin, ended
+from edgebench.measure.cell import Task, begin, ended, is_finished, reopened
 from edgebench.results.store import (
     CellSpec,
     RunDocument,
@@ -94,8 +94,7 @@ def check_runtime(runtime: str | None, targets: Iterable[Format]) -> None:
 
 def carry_out(folder: Path, run: RunDocument, bills: Sequence[Bill], desk: Desk) -> RunDocument:
     """Measure what is open on each device; every cell is on disk as soon as it has changed."""
-    specs = tuple(spec for bill in bills for spec in bill.specs)
-    run = replace(run, cells=specs)
+    run = replace(run, cells=_merged(folder, run, bills))
     write_run(folder, run)
     lost = dict(run.lost)
     for bill in bills:
@@ -104,10 +103,33 @@ def carry_out(folder: Path, run: RunDocument, bills: Sequence[Bill], desk: Desk)
         except DeviceError as error:
             what = "was lost" if isinstance(error, DeviceLost) else "failed"
             desk.progress(f"{bill.name} {what}: {error}")
-            lost[bill.name] = str(error)
+            lost[bill.name] = error.in_full()
+            _mark_lost(folder, bill, error)
     run = replace(run, lost=lost, finished=not lost)
     write_run(folder, run)
     return run
+
+
+def _merged(folder: Path, run: RunDocument, bills: Sequence[Bill]) -> tuple[CellSpec, ...]:
+    """The cells to measure, and those that an earlier part of the run has measured.
+
+    A board that is away now may have been here then, with another runtime than the one that stands
+    for it: what the run knows of it is what counts.
+    """
+    specs: list[CellSpec] = []
+    for bill in bills:
+        known = [spec for spec in run.cells if spec.device == bill.name]
+        specs += known if bill.device is None and known else bill.specs
+    keys = {spec.key for spec in specs}
+    earlier = [spec for spec in run.cells if spec.key not in keys]
+    return (*specs, *(spec for spec in earlier if read_recorded(folder, spec.key)))
+
+
+def _mark_lost(folder: Path, bill: Bill, error: DeviceError) -> None:
+    for task in bill.tasks:
+        recorded = read_recorded(folder, task.job.key)
+        if recorded is not None and not is_finished(recorded.measurement):
+            write_recorded(folder, ended(recorded, Reason.DEVICE_LOST, str(error)))
 
 
 def _measure(folder: Path, run: RunDocument, bill: Bill, desk: Desk) -> None:
@@ -123,7 +145,7 @@ def _measure(folder: Path, run: RunDocument, bill: Bill, desk: Desk) -> None:
         before = read_recorded(folder, task.job.key)
         # A variant that was made anew is another one: what was measured is not of this file.
         if before is not None and before.measurement.sha256 == task.job.artifact.sha256:
-            kept[task.job.key] = before
+            kept[task.job.key] = reopened(before)
     for recorded in measure_device(
         bill.device, bill.tasks, protocol, kept=kept, cache=desk.cache, progress=desk.progress
     ):

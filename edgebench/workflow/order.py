@@ -3,6 +3,7 @@
 All that can be known to be wrong is known here, before anything slow starts.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,14 +11,18 @@ from typing import Final
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from edgebench.compress.inspect import read_artifact
 from edgebench.compress.lint import doubts
 from edgebench.compress.recipe import check, parse_step
 from edgebench.core import Format, MeasureProtocol, Progress, Recipe
+from edgebench.data import load_metric
 from edgebench.device.inventory import read_inventory, unknown_device
 from edgebench.device.profile import load_profile
+from edgebench.device.transport import open_transport
 from edgebench.errors import ConfigError
 from edgebench.measure.protocol import PRESETS
-from edgebench.plan import Plan, PlanDevice, PlanVariant, explain
+from edgebench.plan import Plan, PlanData, PlanDevice, PlanModel, PlanVariant, explain
+from edgebench.zoo import ZOO
 
 _PROTOCOL: Final = TypeAdapter(MeasureProtocol)
 
@@ -28,6 +33,27 @@ BECOMES: Final[Mapping[Format, tuple[Format, ...]]] = {
     Format.ONNX: (Format.ONNX,),
     Format.TFLITE: (Format.TFLITE,),
 }
+
+# Of each value of a protocol, the bound, and whether the bound itself is allowed.
+LOWEST: Final[Mapping[str, tuple[int, bool]]] = {
+    "seed": (0, True),
+    "blocks_min": (2, True),
+    "ci_ratio": (0, False),
+    "margin_ratio": (0, False),
+    "warmup_min_invokes": (1, True),
+    "warmup_min_s": (0, True),
+    "sample_min_invokes": (2, True),
+    "sample_min_s": (0, True),
+    "memory_processes": (1, True),
+    "timeout_s": (0, False),
+}
+# The first may not be above the second.
+PAIRS: Final = (
+    ("blocks_min", "blocks_max"),
+    ("warmup_min_s", "warmup_max_s"),
+    ("sample_min_s", "sample_max_s"),
+)
+ZOO_DATA: Final = ("zoo:fashion-mnist",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +112,10 @@ def order_of(
     """
     source = f"plan {name!r}"
     protocol = resolve_protocol(plan.protocol, source=source)
-    model_format = format_of(plan.model.source, base=base)
+    model_format = _model_format(plan.model, base=base, has_data=plan.data is not None)
+    if plan.data is not None:
+        _check_source(plan.data.source, base=base)
+    _check_accuracy(plan, base=base, source=source)
     recipes = tuple(_recipe(v, model_format, plan) for v in _chosen_variants(plan, variants))
     chosen = _chosen("device", [d.name for d in plan.device], devices)
     wanted = tuple(device for device in plan.device if device.name in chosen)
@@ -96,14 +125,15 @@ def order_of(
         name=name, plan=plan, base=base, protocol=protocol, recipes=recipes, devices=wanted
     )
     _check_rows(order)
-    if plan.gate.accuracy_drop_points is not None and plan.data is None:
-        msg = f"{source}: [gate] limits the accuracy, but there is no [data] to take it from."
-        raise ConfigError(msg)
     return order
 
 
 def resolve_protocol(table: Mapping[str, JsonValue], *, source: str) -> MeasureProtocol:
-    """A preset with the values that stand beside it."""
+    """A preset with the values that stand beside it.
+
+    Raises:
+        ConfigError: A value is none that can be measured with; key, value and bound are named.
+    """
     preset = str(table.get("preset", "standard"))
     if preset not in PRESETS:
         msg = f"{source}: `protocol.preset` is {preset!r}."
@@ -112,15 +142,8 @@ def resolve_protocol(table: Mapping[str, JsonValue], *, source: str) -> MeasureP
         protocol = _PROTOCOL.validate_python({**asdict(PRESETS[preset]), **table})
     except ValidationError as error:
         raise ConfigError(explain(error, MeasureProtocol, source=f"{source}, protocol")) from error
-    if not protocol.threads or min(protocol.threads) < 1:
-        msg = f"{source}: `protocol.threads` is {list(protocol.threads)}; each must be at least 1."
-        raise ConfigError(msg)
-    if not 2 <= protocol.blocks_min <= protocol.blocks_max:
-        msg = (
-            f"{source}: `protocol.blocks_min` is {protocol.blocks_min} and `blocks_max` "
-            f"{protocol.blocks_max}; an interval takes at least 2, and the second not below."
-        )
-        raise ConfigError(msg)
+    _check_numbers(table, source=source)
+    _check_bounds(protocol, source=source)
     return protocol
 
 
@@ -134,18 +157,98 @@ def pointless(order: Order) -> tuple[str, ...]:
     )
 
 
-def format_of(source: str, *, base: Path) -> Format:
-    """What a model source is, by its name."""
-    if source.startswith("zoo:"):
+def _check_numbers(table: Mapping[str, JsonValue], *, source: str) -> None:
+    """Pydantic takes `true` for 1 and `"4"` for 4; neither is what was meant."""
+    for key, value in table.items():
+        for number in value if isinstance(value, (list, tuple)) else [value]:
+            is_number = isinstance(number, (int, float)) and math.isfinite(number)
+            if key != "preset" and (not is_number or isinstance(number, bool)):
+                msg = f"{source}: `protocol.{key}` is {value!r}; it must be a finite number."
+                raise ConfigError(msg)
+
+
+def _check_bounds(protocol: MeasureProtocol, *, source: str) -> None:
+    threads, values = list(protocol.threads), asdict(protocol)
+    if not threads or min(threads) < 1 or len(set(threads)) < len(threads):
+        msg = f"{source}: `protocol.threads` is {threads}; each must be at least 1, and stand once."
+        raise ConfigError(msg)
+    for key, (bound, is_allowed) in LOWEST.items():
+        if values[key] < bound or (values[key] == bound and not is_allowed):
+            words = "at least" if is_allowed else "above"
+            msg = f"{source}: `protocol.{key}` is {values[key]}; it must be {words} {bound}."
+            raise ConfigError(msg)
+    for low, high in PAIRS:
+        if values[high] < values[low]:
+            msg = (
+                f"{source}: `protocol.{high}` is {values[high]}; it must be at least the "
+                f"`{low}` of {values[low]}."
+            )
+            raise ConfigError(msg, hint="What is not set comes from the preset.")
+
+
+def _model_format(model: PlanModel, *, base: Path, has_data: bool) -> Format:
+    """What the model is written in; refuses one that is not there or not whole."""
+    if model.source.startswith("zoo:"):
+        _check_zoo(model.source.removeprefix("zoo:"), has_data=has_data)
         return Format.KERAS
-    path = base / source
-    formats = {".keras": Format.KERAS, ".onnx": Format.ONNX, ".tflite": Format.TFLITE}
-    if path.suffix in formats:
-        return formats[path.suffix]
-    if path.is_dir():
-        return Format.SAVED_MODEL
-    msg = f"The model {source!r} is none of .keras, .onnx, .tflite and no SavedModel folder."
-    raise ConfigError(msg, hint="`zoo:lenet` trains the small model of the demo.")
+    artifact = read_artifact(base / model.source)
+    inputs = [spec.name for spec in artifact.inputs]
+    for table, named in (("shapes", model.shapes), ("ranges", model.ranges)):
+        for name in named if inputs else ():
+            if name not in inputs:
+                msg = f"`model.{table}` names the input {name!r}, which the model does not have."
+                raise ConfigError(msg, hint=f"Inputs: {', '.join(inputs)}.")
+    return artifact.format
+
+
+def _check_zoo(name: str, *, has_data: bool) -> None:
+    if name not in ZOO:
+        msg = f"The zoo has no model {name!r}."
+        raise ConfigError(msg, hint=f"Models in the zoo: {', '.join(ZOO)}.")
+    if not has_data:
+        msg = f"The model 'zoo:{name}' is trained from nothing, but there is no [data]."
+        raise ConfigError(msg, hint='Add [data] with source = "zoo:fashion-mnist".')
+
+
+def _check_source(source: str, *, base: Path) -> None:
+    """Whether data, or a metric, can be there; nothing is read and nothing is executed."""
+    if source in ZOO_DATA:
+        return
+    file = source if source.endswith(".npz") else source.rpartition(":")[0]
+    if not file.endswith((".npz", ".py")):
+        msg = f"{source!r} names neither data nor a function."
+        hint = f"A source is {', '.join(ZOO_DATA)}, 'x.npz' or 'data.py:load'."
+        raise ConfigError(msg, hint=hint)
+    if not (base / file).is_file():
+        msg = f"There is no file {str(base / file)!r}."
+        raise ConfigError(msg, hint="Paths in a plan are relative to the plan.")
+
+
+def _check_accuracy(plan: Plan, *, base: Path, source: str) -> None:
+    """Whoever limits the accuracy must have data, and a metric that can lose points."""
+    limits = {f"target[{n}]": target.accuracy_drop_points for n, target in enumerate(plan.target)}
+    limits["gate"] = plan.gate.accuracy_drop_points
+    limited = [where for where, limit in limits.items() if limit is not None]
+    if plan.data is None:
+        if limited:
+            where = f"`{limited[0]}.accuracy_drop_points`"
+            msg = f"{source}: {where} limits the accuracy, but there is no [data] to take it from."
+            raise ConfigError(msg)
+        return
+    _check_metric(plan.data, limited, base=base, source=source)
+
+
+def _check_metric(data: PlanData, limited: Sequence[str], *, base: Path, source: str) -> None:
+    if ":" in data.metric and not limited:
+        _check_source(data.metric, base=base)
+        return
+    # To know a user's metric its file must be executed, as it will be when the data is loaded.
+    if load_metric(data.metric, base=base).kind == "error" and limited:
+        msg = (
+            f"{source}: `{limited[0]}.accuracy_drop_points` limits a loss in points, but the "
+            f"metric {data.metric!r} is an error: it has none."
+        )
+        raise ConfigError(msg, hint="Leave the limit out, or take a metric that is a share.")
 
 
 def _recipe(
@@ -174,8 +277,14 @@ def _chosen_variants(plan: Plan, asked: Sequence[str]) -> tuple[PlanVariant, ...
 def _check_device(device: PlanDevice) -> None:
     if device.profile is not None:
         load_profile(device.profile)
-    if device.address is None and device.name not in read_inventory():
-        raise unknown_device(device.name)
+    address = device.address
+    if address is None:
+        inventory = read_inventory()
+        if device.name not in inventory:
+            raise unknown_device(device.name)
+        address = inventory[device.name].address
+    # Reads the address and connects to nothing.
+    open_transport(address).close()
 
 
 def _check_rows(order: Order) -> None:

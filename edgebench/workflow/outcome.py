@@ -72,12 +72,8 @@ def outcome_of(folder: Path) -> Outcome:
     )
     plan = plan_of(run)
     checked = check_targets(plan.target, cells) if plan else ()
-    limits = [t.accuracy_drop_points for t in plan.target if t.accuracy_drop_points] if plan else []
     # Files that `bench` measures may be of different models, and nobody said what they are to do.
-    advice: tuple[Advice, ...] = ()
-    if plan is not None:
-        drop_points = min(limits) if limits else None
-        advice = advise(cells, checked, margin_ratio=margin_ratio, drop_points=drop_points)
+    advice = advise(cells, checked, margin_ratio=margin_ratio) if plan else ()
     return Outcome(folder=folder, run=run, cells=cells, checked=checked, advice=advice)
 
 

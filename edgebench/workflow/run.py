@@ -11,13 +11,14 @@ from edgebench.core import Artifact, Device, Format, Job, Reason, Status
 from edgebench.data import inputs_for
 from edgebench.device.connect import connect
 from edgebench.errors import ConfigError, DeviceError, JobFailed
-from edgebench.measure.cell import Task
+from edgebench.measure.cell import PASSING, Task
 from edgebench.measure.tasks import Feed, Served, serve
 from edgebench.plan import PlanDevice, plan_from, read_plan
 from edgebench.results.store import (
     CellSpec,
     RunDocument,
     create_run,
+    read_all,
     read_run,
     write_run,
 )
@@ -121,9 +122,18 @@ def resume_run(folder: Path, desk: Desk) -> Outcome:
     if run.command != "run":
         msg = f"{str(folder)!r} was made by `{run.command}`, which cannot be resumed."
         raise ConfigError(msg, hint="Only what `edgebench run` made can.")
+    if run.finished and not _may_pass(folder, run):
+        desk.progress(f"{folder}: nothing is left to do")
+        return outcome_of(folder)
     plan = plan_from(run.plan, source=f"the plan of {run.name!r}")
     order = order_of(plan, base=Path(run.base), name=run.name)
     return _go(order, load_samples(order), folder, run, desk)
+
+
+def _may_pass(folder: Path, run: RunDocument) -> bool:
+    """Whether a cell failed for something that may have passed since."""
+    cells = read_all(folder, run).values()
+    return any(PASSING.intersection(cell.measurement.reasons) for cell in cells)
 
 
 def compress_plan(
@@ -138,11 +148,10 @@ def compress_plan(
 def _go(order: Order, samples: Samples, folder: Path, run: RunDocument, desk: Desk) -> Outcome:
     reached, lost = _reach(order, desk)
     facts = {here.name: _facts(here.device) for here in reached if here.device}
-    run = replace(run, devices=facts, lost=lost, finished=False)
-    write_run(folder, run)
     try:
         workshop = open_workshop(order, samples, desk)
         run = check_same(run, workshop)
+        run = replace(run, devices={**run.devices, **facts}, lost=lost, finished=False)
         write_run(folder, run)
         compats = tuple(dict.fromkeys(here.compat(Format.TFLITE) for here in reached))
         built, not_built = build_all(
@@ -170,7 +179,7 @@ def _reach(order: Order, desk: Desk) -> tuple[list[Reached], dict[str, str]]:
         try:
             device = _connect(wanted, desk)
         except DeviceError as error:
-            lost[wanted.name] = f"{error} {error.hint or ''}".strip()
+            lost[wanted.name] = error.in_full()
             desk.progress(f"{wanted.name}: {error}")
         runtimes = {t: pick_runtime(device, t, asked=wanted.runtime) for t in targets}
         reached.append(Reached(name=wanted.name, device=device, runtimes=runtimes))
@@ -213,7 +222,7 @@ def _bill(workshop: Workshop, built: Sequence[Built], here: Reached) -> Bill:
             key = replace(job, variant=reference).key if reference else None
             specs.append(spec_of(job, reference=key))
             if isinstance(runtime, DeviceError):
-                answers.append(Settled(job=job, reason=Reason.NO_RUNTIME, error=str(runtime)))
+                answers.append(Settled(job=job, reason=Reason.NO_RUNTIME, error=runtime.in_full()))
             elif here.device is not None:
                 answers.append(_task(workshop, item, job))
     return Bill(
@@ -234,7 +243,7 @@ def _task(workshop: Workshop, item: Built, job: Job) -> Task | Settled:
         served = _serve(workshop, item.variant.artifact, name=item.variant.name)
         reference = _serve(workshop, item.reference, name="float")
     except JobFailed as error:
-        return Settled(job=job, reason=Reason(error.reason), error=str(error))
+        return Settled(job=job, reason=Reason(error.reason), error=error.in_full())
     return Task(
         job=job,
         sample=served.sample,

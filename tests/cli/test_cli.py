@@ -1,6 +1,9 @@
 """Options, exit codes, and what goes to which stream."""
 
 import json
+import socket
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -110,16 +113,60 @@ def test_two_names_for_one_recipe_are_refused(invoke, tmp_path):
 
 
 def test_an_onnx_model_cannot_become_tflite_and_lint_says_so(invoke, tmp_path):
-    (tmp_path / "m.onnx").write_bytes(b"")
+    save_identity(tmp_path / "m.onnx")
     text = LINTED.format(step='"quantize float16"').replace("zoo:lenet", "m.onnx")
     (tmp_path / "p.toml").write_text(text)
-    done = invoke("lint", "p.toml")
+    refused = invoke("lint", "p.toml")
+    assert refused.exit_code == 2
+    assert "tflite" in refused.stderr
+    # It is the format that is refused, and not the model.
+    (tmp_path / "p.toml").write_text(text.replace('formats = ["tflite"]', ""))
+    assert invoke("lint", "p.toml").exit_code == 0
+
+
+def save_identity(path):
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["y"])],
+        "identity",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])],
+    )
+    opsets = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), str(path))
+
+
+SOUND = 'schema = 1\n[model]\nsource = "zoo:lenet"\n[data]\nsource = "zoo:fashion-mnist"\n'
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("zoo:lenet", "zoo:nosuch"), "nosuch"),
+        (("zoo:lenet", "none.keras"), "none.keras"),
+        (("zoo:fashion-mnist", "none.npz"), "none.npz"),
+        (("local://", "foo://"), "foo://"),
+    ],
+    ids=lambda value: value[1] if isinstance(value, tuple) else "",
+)
+@pytest.mark.parametrize(
+    "words", [("lint", "p.toml"), ("run", "p.toml", "--dry-run")], ids=" ".join
+)
+def test_what_is_not_there_is_known_without_a_run(invoke, tmp_path, words, change, said):
+    device = '[[device]]\nname = "here"\naddress = "local://"\n[[variant]]\nname = "float"\n'
+    (tmp_path / "p.toml").write_text(SOUND + device)
+    assert invoke(*words).exit_code == 0
+    (tmp_path / "p.toml").write_text((SOUND + device).replace(*change))
+    done = invoke(*words)
     assert done.exit_code == 2
-    assert "tflite" in done.stderr
+    assert said in done.stderr
 
 
 def test_the_inventory_is_the_users_own(invoke):
-    assert invoke("device", "add", "pi", "ssh://pi@192.0.2.7", "--profile", "raspberry-pi-5")
+    words = ("device", "add", "pi", "ssh://pi@192.0.2.7", "--profile", "raspberry-pi-5")
+    assert invoke(*words).exit_code == 0
     listed = json.loads(invoke("device", "list", "--json").stdout)["devices"]
     assert [(d["name"], d["address"], d["profile"]) for d in listed] == [
         ("pi", "ssh://pi@192.0.2.7", "raspberry-pi-5")
@@ -136,7 +183,19 @@ def test_a_password_in_an_address_is_refused(invoke, tmp_path):
 
 
 def test_probe_prints_the_facts_of_this_machine(invoke):
-    facts = json.loads(invoke("device", "probe", "local://", "--json").stdout)
+    printed = invoke("device", "probe", "local://", "--json").stdout
+    facts = json.loads(printed)
     assert facts["profile"] == "this-machine"
     assert facts["architecture"]
-    assert "serial" not in json.dumps(facts).lower()
+    assert [word for word in identifiers() if word in printed.lower()] == []
+
+
+def identifiers():
+    """What would tell this very machine from every other of its kind."""
+    host = socket.gethostname()
+    found = [host] if len(host) > 3 else []
+    for path in (Path("/etc/machine-id"), *Path("/sys/class/net").glob("*/address")):
+        with suppress(OSError):
+            found.append(path.read_text().strip())
+    # The loopback's address is that of every machine, and that of a tunnel may be empty.
+    return [word.lower() for word in found if word.strip("0:")]

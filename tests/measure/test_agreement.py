@@ -147,3 +147,18 @@ def test_what_learned_anew_is_at_least_alive(array, words):
     wrong, why = is_wrong(None, None, is_quantized=False, is_retrained=True, outputs={"y": array})
     assert wrong is bool(words)
     assert words in why
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "top1"),
+    [
+        ([[0, 1, 1, 0]], [[0, 1, 1, 0]], 1.0),
+        ([[0, 0, 0, 0]], [[0, 0, 0, 0]], 1.0),
+        ([[0, 0, 0, 0]], [[0, 9, 0, 0]], 0.25),
+        ([[0, 1, 1, 0]], [[1, 1, 0, 0]], 1 / 3),
+        ([[0, 2, 1, 0]], [[0, 1, 2, 0]], 0.0),
+    ],
+)
+def test_of_tied_classes_counts_what_both_sides_share(ours, theirs, top1):
+    found = agreement({"o": np.array(ours, np.float32)}, {"o": np.array(theirs, np.float32)})
+    assert found.top1 == pytest.approx(top1)

@@ -64,3 +64,19 @@ def test_one_that_computes_something_else_is_not(advice_on):
 def test_where_no_limit_holds_nothing_is(advice_on):
     advice = advice_on(FLOAT, INT8, targets=[Target(latency_p50_ms=1.0)])
     assert advice.cell is None
+
+
+def test_what_was_not_measured_is_not_claimed(advice_on):
+    fast = ("fast", [1.0, 1.0, 1.0], None, 500, Status.OK)
+    advice = advice_on(("float", [4.0, 4.1, 4.0], None, 4000, Status.OK), fast)
+    assert advice.cell is not None
+    assert "accuracy was not measured" in advice.why
+    assert "keep their accuracy" not in advice.why
+
+
+def test_labels_without_a_loss_that_can_be_told_advise_nothing_but_the_reference(advice_on):
+    # The reference has no scores of the same samples, so that nothing can be paired.
+    fast = ("fast", [1.0, 1.0, 1.0], HITS[:50], 500, Status.OK)
+    advice = advice_on(FLOAT, fast)
+    assert advice.cell is not None
+    assert advice.cell.spec.variant == "float"

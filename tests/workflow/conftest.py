@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import miss
+
 FEATURES, HIDDEN, CLASSES = 16, 32, 4
 
 # Enough for every rule of the protocol to be met, and no longer.
@@ -29,7 +31,9 @@ sample_max_s = 0.2
 @pytest.fixture(scope="session")
 def classifier(tmp_path_factory):
     """A folder with `model.onnx` and `data.npz`."""
-    onnx = pytest.importorskip("onnx")
+    if find_spec("onnx") is None:
+        miss("the extra `compress` is not installed")
+    import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     folder = tmp_path_factory.mktemp("classifier")
@@ -86,7 +90,7 @@ net.save(f"{folder}/net.keras")
 def halves(tmp_path_factory):
     """A folder with `net.keras` and its `data.npz`."""
     if find_spec("tensorflow") is None:
-        pytest.skip("the extra `compress` is not installed")
+        miss("the extra `compress` is not installed")
     folder = tmp_path_factory.mktemp("halves")
     random = np.random.default_rng(0)
     arrays: dict[str, Any] = {}

@@ -5,8 +5,6 @@ import json
 import numpy as np
 import pytest
 
-pytest.importorskip("onnx")
-
 
 def test_a_file_is_measured_without_a_plan(classifier, edgebench):
     done = edgebench("bench", classifier / "model.onnx", "--json", "--preset", "quick", exit_code=0)
@@ -80,3 +78,13 @@ def test_a_model_that_cannot_run_is_a_failed_cell_and_the_others_go_on(
     assert [(c["variant"], c["status"]) for c in cells] == [("model", "ok"), ("text", "failed")]
     assert cells[1]["reasons"] == ["unsupported_input"]
     assert "string" in cells[1]["error"]
+
+
+def test_files_whose_names_differ_in_odd_characters_are_two_cells(classifier, edgebench, tmp_path):
+    content = (classifier / "model.onnx").read_bytes()
+    files = [tmp_path / name for name in ("a b.onnx", "a_b.onnx", "it's $x\n.onnx")]
+    for file in files:
+        file.write_bytes(content)
+    cells = json.loads(edgebench("bench", *files, "--json").stdout)["cells"]
+    assert len({cell["key"] for cell in cells}) == 3
+    assert {cell["status"] for cell in cells} <= {"ok", "suspect"}

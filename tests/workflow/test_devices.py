@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-pytest.importorskip("onnx")
-
 VARIANTS = """
 [[variant]]
 name = "float"

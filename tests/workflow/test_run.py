@@ -8,8 +8,6 @@ import time
 import numpy as np
 import pytest
 
-pytest.importorskip("onnx")
-
 TWO_VARIANTS = """
 [[variant]]
 name = "float"
@@ -119,6 +117,50 @@ def test_a_run_that_was_cut_off_goes_on_where_it_was(plan_with, edgebench, start
     assert again["cells"] == resumed["cells"]
 
 
+METRICS = """
+def broken(outputs, y):
+    return [float("nan")] * len(y)
+broken.kind = "error"
+"""
+
+
+def test_an_accuracy_that_is_no_number_is_not_printed_as_one(plan_with, edgebench, tmp_path):
+    plan = plan_with(TWO_VARIANTS)
+    (tmp_path / "metrics.py").write_text(METRICS)
+    text = plan.read_text().replace("[data]", '[data]\nmetric = "metrics.py:broken"')
+    plan.write_text(text)
+    printed = edgebench("run", plan, "--json", exit_code=3).stdout
+    assert "NaN" not in printed
+    cells = json.loads(printed)["cells"]
+    assert {(c["status"], c["accuracy"]["value"]) for c in cells} == {("invalid", None)}
+
+
+def test_a_run_is_resumed_whole(plan_with, edgebench, tmp_path):
+    edgebench("run", plan_with(TWO_VARIANTS))
+    run = only_run(tmp_path / "results")
+    for words in (["--dry-run"], ["--variant", "int8"], ["--device", "here"]):
+        done = edgebench("run", "--resume", run, *words, exit_code=2)
+        assert "--resume" in done.stderr
+
+
+def test_a_device_that_is_away_on_resume_keeps_its_cells(plan_with, edgebench, tmp_path):
+    edgebench("run", plan_with(TWO_VARIANTS))
+    run = only_run(tmp_path / "results")
+    whole = document(edgebench("results", "show", run, "--json"))
+    reopen(run)
+    path = run / "run.json"
+    path.write_text(path.read_text().replace('"local://"', '"ssh://nobody@127.0.0.1:1"'))
+    resumed = document(edgebench("run", "--resume", run, "--json", exit_code=3))
+    assert resumed["lost"]
+    assert [c["latency_ms"] for c in resumed["cells"]] == [c["latency_ms"] for c in whole["cells"]]
+
+
+def reopen(run):
+    """As if the run had been cut off just before its end."""
+    path = run / "run.json"
+    path.write_text(path.read_text().replace('"finished": true', '"finished": false'))
+
+
 def document(done):
     return json.loads(done.stdout)
 
@@ -199,12 +241,14 @@ def test_a_run_that_is_taken_up_keeps_its_variants_and_refuses_another_model(
 ):
     edgebench("run", plan_with(TWO_VARIANTS), "--json")
     run = only_run(tmp_path / "results")
+    reopen(run)
     kept = {path: path.read_bytes() for path in (run / "measurements").iterdir()}
     # Another cache: what is made anew might differ by a tool's version, so nothing is.
     again = edgebench("run", "--resume", run, EDGEBENCH_CACHE=str(tmp_path / "empty"))
     assert "quantize" not in again.stderr
     assert {path: path.read_bytes() for path in (run / "measurements").iterdir()} == kept
-    with (tmp_path / "data.npz").open("rb") as file, np.load(file) as archive:
+    reopen(run)
+    with np.load(tmp_path / "data.npz") as archive:
         arrays = dict(archive)
     arrays["y_test"] = arrays["y_test"][::-1].copy()
     np.savez(tmp_path / "data.npz", **arrays)

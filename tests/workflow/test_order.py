@@ -1,0 +1,209 @@
+"""What is plainly wrong in a plan is known before anything slow, and nothing is executed for it."""
+
+import math
+
+import pytest
+
+from edgebench.core import Format
+from edgebench.errors import ConfigError
+from edgebench.measure.protocol import PRESETS
+from edgebench.plan import plan_from
+from edgebench.workflow.order import LOWEST, order_of, resolve_protocol
+
+FLOAT = [{"name": "float"}]
+HERE = [{"name": "here", "address": "local://"}]
+ZOO = {"source": "zoo:lenet"}
+IMAGES = {"source": "zoo:fashion-mnist"}
+SHARE = "def score(outputs, y):\n    return y\n"
+ERROR = SHARE + "score.kind = 'error'\n"
+
+
+@pytest.fixture
+def order(classifier, tmp_path, monkeypatch):
+    """Understand a plan on the classifier, changed by tables."""
+    monkeypatch.setenv("EDGEBENCH_CONFIG", str(tmp_path / "devices.toml"))
+    for name in ("model.onnx", "data.npz"):
+        (tmp_path / name).write_bytes((classifier / name).read_bytes())
+
+    def understand(**tables):
+        whole = {
+            "schema": 1,
+            "model": {"source": "model.onnx"},
+            "data": {"source": "data.npz"},
+            "device": HERE,
+            "variant": FLOAT,
+            **tables,
+        }
+        document = {key: table for key, table in whole.items() if table is not None}
+        return order_of(plan_from(document, source="p.toml"), base=tmp_path, name="p")
+
+    return understand
+
+
+@pytest.mark.parametrize(
+    ("tables", "words"),
+    [
+        ({"model": {"source": "none.onnx"}}, ["There is no model", "none.onnx"]),
+        ({"model": {"source": "none"}}, ["There is no model", "none"]),
+        ({"model": {"source": "broken.onnx"}}, ["no whole ONNX model"]),
+        ({"model": {"source": "data.npz"}}, ["no model that is known"]),
+        ({"model": {"source": "zoo:nosuch"}}, ["no model 'nosuch'", "lenet"]),
+        ({"model": ZOO, "data": None}, ["'zoo:lenet'", "no [data]"]),
+        (
+            {"model": {"source": "model.onnx", "shapes": {"y": [1]}}},
+            ["`model.shapes`", "'y'", "Inputs: x"],
+        ),
+        (
+            {"model": {"source": "model.onnx", "ranges": {"y": [0, 1]}}},
+            ["`model.ranges`", "'y'", "Inputs: x"],
+        ),
+        ({"data": {"source": "none.npz"}}, ["There is no file", "none.npz"]),
+        ({"data": {"source": "none.py:load"}}, ["There is no file", "none.py"]),
+        ({"data": {"source": "data.csv"}}, ["'data.csv'", "data.py:load"]),
+        ({"data": {"source": "raises.py"}}, ["'raises.py'", "data.py:load"]),
+        ({"data": {"source": "zoo:nosuch"}}, ["'zoo:nosuch'", "zoo:fashion-mnist"]),
+        ({"data": {"source": "data.npz", "metric": "top3"}}, ["'top3'", "top5"]),
+        ({"data": {"source": "data.npz", "metric": "none.py:score"}}, ["none.py"]),
+        ({"device": [{"name": "a", "address": "foo://"}]}, ["'foo://'", "ssh://"]),
+        ({"device": [{"name": "a", "address": "ssh://"}]}, ["'ssh://'"]),
+        ({"device": [{"name": "a", "address": "local://x"}]}, ["'local://x'"]),
+        ({"device": [{"name": "a", "address": "replay://none.json"}]}, ["none.json"]),
+        ({"device": [{"name": "a"}]}, ["no device 'a'"]),
+        ({"device": [{"name": "listed"}]}, ["'gopher://there'"]),
+    ],
+    ids=str,
+)
+def test_what_cannot_work_is_refused(order, tmp_path, tables, words):
+    (tmp_path / "broken.onnx").write_text("this is no model")
+    (tmp_path / "devices.toml").write_text('[device.listed]\naddress = "gopher://there"\n')
+    with pytest.raises(ConfigError) as caught:
+        order(**tables)
+    text = f"{caught.value} {caught.value.hint or ''}"
+    assert [word for word in words if word not in text] == []
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {},
+        {"data": None},
+        {"model": ZOO, "data": IMAGES},
+        {"model": {"source": "model.onnx", "shapes": {"x": [1, 16]}, "ranges": {"x": [0, 1]}}},
+        {"data": {"source": "raises.py:load"}},
+        {"data": {"source": "data.npz", "metric": "raises.py:score"}},
+        {"device": [{"name": "a", "address": "ssh://nobody@127.0.0.1:1"}]},
+    ],
+    ids=str,
+)
+def test_what_can_work_is_understood_and_nothing_is_executed_or_reached(order, tmp_path, tables):
+    (tmp_path / "raises.py").write_text("raise AssertionError\n")
+    assert order(**tables).devices
+
+
+@pytest.mark.parametrize(
+    ("model", "formats"),
+    [
+        ("MODEL.ONNX", [Format.ONNX]),
+        ("model.onnx", [Format.ONNX]),
+        ("saved", [Format.TFLITE, Format.ONNX]),
+        ("zoo:lenet", [Format.TFLITE, Format.ONNX]),
+    ],
+)
+def test_a_model_says_what_it_can_become(order, tmp_path, model, formats):
+    (tmp_path / "MODEL.ONNX").write_bytes((tmp_path / "model.onnx").read_bytes())
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").write_bytes(b"a graph")
+    assert [list(found) for _, found in order(model={"source": model}).recipes] == [formats]
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"seed": -1}, ["`protocol.seed` is -1", "at least 0"]),
+        ({"timeout_s": 0}, ["`protocol.timeout_s` is 0", "above 0"]),
+        ({"timeout_s": -1.0}, ["`protocol.timeout_s` is -1.0", "above 0"]),
+        ({"warmup_min_s": -0.1}, ["`protocol.warmup_min_s` is -0.1", "at least 0"]),
+        ({"warmup_max_s": -1}, ["`protocol.warmup_max_s` is -1", "`warmup_min_s`"]),
+        ({"sample_min_s": -0.1}, ["`protocol.sample_min_s` is -0.1", "at least 0"]),
+        ({"sample_max_s": -1}, ["`protocol.sample_max_s` is -1", "`sample_min_s`"]),
+        ({"ci_ratio": 0}, ["`protocol.ci_ratio` is 0", "above 0"]),
+        ({"margin_ratio": -0.5}, ["`protocol.margin_ratio` is -0.5", "above 0"]),
+        ({"memory_processes": 0}, ["`protocol.memory_processes` is 0", "at least 1"]),
+        ({"sample_min_invokes": 1}, ["`protocol.sample_min_invokes` is 1", "at least 2"]),
+        ({"warmup_min_invokes": 0}, ["`protocol.warmup_min_invokes` is 0", "at least 1"]),
+        ({"blocks_min": 1}, ["`protocol.blocks_min` is 1", "at least 2"]),
+        ({"blocks_min": 9, "blocks_max": 8}, ["`protocol.blocks_max` is 8", "at least", "of 9"]),
+        ({"warmup_min_s": 5, "warmup_max_s": 4}, ["`protocol.warmup_max_s` is 4", "of 5"]),
+        ({"sample_min_s": 5, "sample_max_s": 4}, ["`protocol.sample_max_s` is 4", "of 5"]),
+        ({"threads": []}, ["`protocol.threads` is []", "at least 1"]),
+        ({"threads": [0]}, ["`protocol.threads` is [0]", "at least 1"]),
+        ({"threads": [1, 4, 1]}, ["`protocol.threads` is [1, 4, 1]", "once"]),
+        ({"threads": [True]}, ["`protocol.threads` is [True]", "number"]),
+        ({"threads": ["4"]}, ["`protocol.threads` is ['4']", "number"]),
+        ({"seed": True}, ["`protocol.seed` is True", "number"]),
+        ({"ci_ratio": math.nan}, ["`protocol.ci_ratio` is nan", "finite"]),
+        ({"timeout_s": math.inf}, ["`protocol.timeout_s` is inf", "finite"]),
+        ({"sample_max_s": math.inf}, ["`protocol.sample_max_s` is inf", "finite"]),
+        ({"preset": "slow"}, ["`protocol.preset` is 'slow'", "quick"]),
+    ],
+    ids=str,
+)
+def test_a_protocol_that_measures_nothing_is_refused(table, words):
+    with pytest.raises(ConfigError) as caught:
+        resolve_protocol(table, source="p")
+    text = f"{caught.value} {caught.value.hint or ''}"
+    assert text.startswith("p: ")
+    assert [word for word in words if word not in text] == []
+
+
+@pytest.mark.parametrize("key", LOWEST)
+def test_the_bound_of_a_value_is_the_bound(key):
+    bound, is_allowed = LOWEST[key]
+    if is_allowed:
+        assert getattr(resolve_protocol({key: bound}, source="p"), key) == bound
+    else:
+        with pytest.raises(ConfigError, match=f"`protocol.{key}` is {bound}"):
+            resolve_protocol({key: bound}, source="p")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_stands_as_it_is(preset):
+    assert resolve_protocol({"preset": preset}, source="p") == PRESETS[preset]
+
+
+LIMIT = {"accuracy_drop_points": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("limits", "where"),
+    [({"gate": LIMIT}, "gate"), ({"target": [{"size_mb": 1.0}, LIMIT]}, r"target\[1\]")],
+    ids=["gate", "target"],
+)
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (None, r"no \[data\]"),
+        ({"source": "data.npz", "metric": "mae"}, "'mae' is an error"),
+        ({"source": "data.npz", "metric": "mine.py:score"}, "'mine.py:score' is an error"),
+    ],
+    ids=["no data", "mae", "own"],
+)
+def test_a_limit_on_an_accuracy_that_has_no_points_is_refused(
+    order, tmp_path, limits, where, data, words
+):
+    (tmp_path / "mine.py").write_text(ERROR)
+    with pytest.raises(ConfigError, match=f"`{where}.accuracy_drop_points`.*{words}"):
+        order(data=data, **limits)
+
+
+@pytest.mark.parametrize(
+    ("metric", "limits"),
+    [
+        ("top1", {"gate": LIMIT, "target": [LIMIT]}),
+        ("mine.py:score", {"gate": LIMIT, "target": [LIMIT]}),
+        ("mae", {"target": [{"size_mb": 1.0}]}),
+    ],
+)
+def test_a_share_may_be_limited_and_an_error_may_go_without(order, tmp_path, metric, limits):
+    (tmp_path / "mine.py").write_text(SHARE)
+    assert order(data={"source": "data.npz", "metric": metric}, **limits).plan.data
