@@ -26,7 +26,7 @@ class Commands(click.Group):
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("interrupted; what was measured is kept", err=True)
-            if ctx.invoked_subcommand == "run":
+            if ctx.invoked_subcommand in {"run", "bench", "demo"}:
                 click.echo("hint: `edgebench run --resume RUN` goes on", err=True)
             ctx.exit(INTERRUPTED)
 

@@ -110,7 +110,7 @@ def _grid(title: str, rows: list[dict[str, str]]) -> "Table":
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     # A column in which nobody has a number says nothing.
-    names = [name for name in rows[0] if any(row[name] != "—" for row in rows)] if rows else []
+    names = [name for name in rows[0] if any(row[name][:1] != "—" for row in rows)] if rows else []
     for name in names:
         table.add_column(name, overflow="fold", no_wrap=name in {"variant", "format", "size"})
     for row in rows:

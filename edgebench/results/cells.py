@@ -132,6 +132,8 @@ def _drop(recorded: Recorded, reference: Recorded | None) -> Interval | None:
     accuracy = recorded.measurement.accuracy
     if reference is None or reference.scores is None or recorded.scores is None:
         return None
+    if reference.measurement.status in HIDDEN:
+        return None
     if accuracy is None or accuracy.kind != "share":
         return None
     if len(reference.scores) != len(recorded.scores):

@@ -202,8 +202,12 @@ def read_recorded(folder: Path, key: str) -> Recorded | None:
 
 def _with_samples(measurement: Measurement, path: Path) -> Recorded:
     samples = {}
-    # A `.npy` under this name would be loaded as well, as a bare array.
-    with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as arrays:
+    # numpy reads an array's header, and takes the memory it asks for, before its checksum is known.
+    with zipfile.ZipFile(path) as archive:
+        if bad := archive.testzip():
+            msg = f"{bad!r} is damaged"
+            raise zipfile.BadZipFile(msg)
+    with np.load(path, allow_pickle=False) as arrays:
         for process in measurement.processes:
             samples[process.block] = arrays[f"latency_ns_{process.block}"]
         scores = arrays.get("scores")

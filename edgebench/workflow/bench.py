@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
 from edgebench.compress.inspect import read_artifact
 from edgebench.core import Artifact, Device, Format, Job, Reason
@@ -20,7 +21,7 @@ from edgebench.workflow.environment import host_environment, now
 from edgebench.workflow.order import Desk, resolve_protocol
 from edgebench.workflow.outcome import Outcome, outcome_of, write_tables
 
-ACCELERATORS = ("cpu",)
+ACCELERATORS: Final = ("cpu",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +47,19 @@ class BenchRequest:
     seed: int = 0
 
 
+_REQUEST: Final = TypeAdapter(BenchRequest)
+
+
 def bench_files(request: BenchRequest, desk: Desk) -> Outcome:
     """Measure finished files on one device; the first is what ratios are to."""
-    artifacts = _read(request)
+    feeds = _feeds(request)
     table: dict[str, JsonValue] = {
         "preset": request.preset,
         "threads": list(request.threads),
         "seed": request.seed,
     }
     protocol = resolve_protocol(table, source="bench")
-    feeds = [_feed(request, artifact) for artifact in artifacts]
-    device = connect(request.device, password=desk.password)
-    device = replace(device, name=device_name(request.device))
+    device = _reach(request, desk)
     run = RunDocument(
         command="bench",
         name="bench",
@@ -71,6 +73,38 @@ def bench_files(request: BenchRequest, desk: Desk) -> Outcome:
     )
     folder = create_run(desk.out, run)
     desk.progress(f"run: {folder}")
+    return _go(request, feeds, device, folder, run, desk)
+
+
+def resume_bench(folder: Path, run: RunDocument, desk: Desk) -> Outcome:
+    """Take up a `bench` that was cut off; a file that has changed since is measured anew."""
+    asked = _REQUEST.validate_python(run.plan)
+    base = Path(run.base)
+    request = replace(
+        asked,
+        models=tuple(base / path for path in asked.models),
+        inputs=base / asked.inputs if asked.inputs else None,
+    )
+    return _go(request, _feeds(request), _reach(request, desk), folder, run, desk)
+
+
+def _feeds(request: BenchRequest) -> list[tuple[Artifact, Feed]]:
+    return [_feed(request, artifact) for artifact in _read(request)]
+
+
+def _reach(request: BenchRequest, desk: Desk) -> Device:
+    device = connect(request.device, password=desk.password)
+    return replace(device, name=device_name(request.device))
+
+
+def _go(
+    request: BenchRequest,
+    feeds: Sequence[tuple[Artifact, Feed]],
+    device: Device,
+    folder: Path,
+    run: RunDocument,
+    desk: Desk,
+) -> Outcome:
     try:
         carry_out(folder, run, [_bill(request, feeds, device, desk)], desk)
     finally:

@@ -11,7 +11,7 @@ from edgebench.core import Status
 from edgebench.errors import ConfigError
 from edgebench.plan import Plan, plan_from
 from edgebench.results.cells import Cell, cell_document, read_cells
-from edgebench.results.export import Readable, export
+from edgebench.results.export import WRITERS, Readable, export
 from edgebench.results.ship import Advice, advise
 from edgebench.results.store import RunDocument, read_all, read_run
 from edgebench.results.targets import Checked, Verdict, check_targets
@@ -89,8 +89,8 @@ def readable(outcome: Outcome) -> Readable:
 
 def write_tables(outcome: Outcome) -> None:
     """Put `table.csv` and `table.md` into the run's folder."""
-    for name in ("table.csv", "table.md"):
-        export([readable(outcome)], str(outcome.folder / name))
+    for suffix, write in WRITERS.items():
+        write([readable(outcome)], outcome.folder / f"table{suffix}")
 
 
 def export_runs(folders: Sequence[Path], target: str) -> Path:

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from edgebench.core import Artifact, Device, Format, Job, Reason, Status
 from edgebench.data import inputs_for
 from edgebench.device.connect import connect
-from edgebench.errors import ConfigError, DeviceError, JobFailed
+from edgebench.errors import DeviceError, JobFailed
 from edgebench.measure.cell import PASSING, Task
 from edgebench.measure.tasks import Feed, Served, serve
 from edgebench.plan import PlanDevice, plan_from, read_plan
@@ -22,6 +22,7 @@ from edgebench.results.store import (
     read_run,
     write_run,
 )
+from edgebench.workflow.bench import resume_bench
 from edgebench.workflow.build import (
     Built,
     Compat,
@@ -119,12 +120,11 @@ def run_plan(
 def resume_run(folder: Path, desk: Desk) -> Outcome:
     """Take up a run where it was cut off: what it holds is not measured again."""
     run = read_run(folder)
-    if run.command != "run":
-        msg = f"{str(folder)!r} was made by `{run.command}`, which cannot be resumed."
-        raise ConfigError(msg, hint="Only what `edgebench run` made can.")
     if run.finished and not _may_pass(folder, run):
         desk.progress(f"{folder}: nothing is left to do")
         return outcome_of(folder)
+    if run.command == "bench":
+        return resume_bench(folder, run, desk)
     plan = plan_from(run.plan, source=f"the plan of {run.name!r}")
     order = order_of(plan, base=Path(run.base), name=run.name)
     return _go(order, load_samples(order), folder, run, desk)

@@ -1,6 +1,7 @@
 """What a row says follows from raw samples, and nothing is said that was not measured."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -76,7 +77,100 @@ def test_an_interval_that_is_too_wide_makes_the_cell_suspect(cells_of, spec_of, 
     assert Reason.CI_NOT_MET in cell.reasons
 
 
+def missing(cell):
+    return {name: reason.value for name, reason in cell.missing.items()}
+
+
+def changed(recorded, **fields):
+    return replace(recorded, measurement=replace(recorded.measurement, **fields))
+
+
+def test_a_number_that_is_missing_has_its_own_reason(cells_of, spec_of, recorded_of):
+    reference, variant = spec_of("float"), spec_of("int8")
+    less = changed(
+        recorded_of(variant, [1.0, 1.0]),
+        missing={"accuracy": Reason.NO_DATA, "energy": Reason.NOT_MEASURED},
+        memory=(),
+    )
+    first, second = cells_of(
+        (reference, recorded_of(reference, [1.0, 1.0], scores=[1, 0, 1])), (variant, less)
+    )
+    assert missing(first) == {"latency_p99": "percentile_n", "energy": "no_sensor"}
+    assert missing(second) == {
+        "latency_p99": "percentile_n",
+        "memory": "not_measured",
+        "accuracy": "no_data",
+        "accuracy_drop_points": "no_data",
+        "energy": "no_sensor",
+    }
+    document: dict[str, Any] = {**cell_document(second)}
+    assert document["missing"] == missing(second)
+    assert document["accuracy"]["reason"] == "no_data"
+    assert document["energy_mj"]["reason"] == "no_sensor"
+
+
+@pytest.mark.parametrize("status", [Status.INVALID, Status.REFUSED, Status.FAILED])
+def test_what_is_hidden_is_missing_for_the_reason_of_the_cell(
+    cells_of, spec_of, recorded_of, status
+):
+    reference, variant = spec_of("float"), spec_of("int8")
+    recorded = changed(
+        recorded_of(variant, [1.0, 1.0], status=status, reasons=(Reason.TIMEOUT,)), agreement=None
+    )
+    _, cell = cells_of((reference, recorded_of(reference, [1.0, 1.0])), (variant, recorded))
+    names = ("latency", "memory", "accuracy", "agreement", "vs_reference")
+    assert missing(cell) == {**dict.fromkeys(names, "timeout"), "energy": "no_sensor"}
+
+
+def test_of_a_cell_that_was_not_measured_everything_is_missing(cells_of, spec_of):
+    (cell,) = cells_of((spec_of("int8"), None))
+    names = (
+        *("size_bytes", "gzip_bytes", "runtime_version", "latency", "memory"),
+        *("accuracy", "agreement", "vs_reference"),
+    )
+    assert missing(cell) == {**dict.fromkeys(names, "not_measured"), "energy": "no_sensor"}
+
+
+@pytest.mark.parametrize("what", ["missing", "not measured", "hidden", "none"])
+def test_without_a_reference_there_is_no_comparison(cells_of, spec_of, recorded_of, what):
+    reference = spec_of("float")
+    variant = spec_of("int8", reference=None if what == "none" else "float")
+    hidden = recorded_of(reference, [1.0, 1.0], status=Status.INVALID)
+    others = {"not measured": [(reference, None)], "hidden": [(reference, hidden)]}
+    *_, cell = cells_of(*others.get(what, []), (variant, recorded_of(variant, [1.0, 1.0])))
+    assert cell.missing["vs_reference"] is Reason.NO_REFERENCE
+
+
+def test_peaks_that_the_kernel_hides_are_missing_alone(cells_of, spec_of, recorded_of):
+    spec = spec_of("float")
+    recorded = recorded_of(spec, [1.0, 1.0])
+    (process,) = recorded.measurement.memory
+    points = {f"s{i}": replace(getattr(process, f"s{i}"), peak_bytes=None) for i in range(5)}
+    (cell,) = cells_of((spec, changed(recorded, memory=(replace(process, **points),))))
+    found = missing(cell)
+    assert {name for name in found if name.startswith("memory")} == {
+        *("memory_load_peak", "memory_run_peak")
+    }
+    assert found["memory_run_peak"] == "permission"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "reason"),
+    [([1.0], [1.0], "too_few_samples"), ([1, 0], [1, 0, 1], "incomparable")],
+)
+def test_a_drop_that_cannot_be_paired_says_why(
+    cells_of, spec_of, recorded_of, ours, theirs, reason
+):
+    reference, variant = spec_of("float"), spec_of("int8")
+    _, cell = cells_of(
+        (reference, recorded_of(reference, [1.0, 1.0], scores=theirs)),
+        (variant, recorded_of(variant, [1.0, 1.0], scores=ours)),
+    )
+    assert missing(cell)["accuracy_drop_points"] == reason
+
+
 def _keys(document):
     return {
-        key: _keys(value) if isinstance(value, dict) else None for key, value in document.items()
+        key: _keys(value) if isinstance(value, dict) and key != "missing" else None
+        for key, value in document.items()
     }

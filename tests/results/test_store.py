@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgebench.core import Reason
-from edgebench.errors import ConfigError
+from edgebench.errors import ConfigError, NotDone
 from edgebench.results.store import (
     RunDocument,
     create_run,
@@ -16,7 +16,6 @@ from edgebench.results.store import (
     read_run,
     write_recorded,
     write_run,
-    written,
 )
 
 
@@ -72,21 +71,6 @@ def test_samples_that_no_document_speaks_of_are_those_of_a_process_cut_off(
     assert list(back.samples) == [0]
 
 
-def test_a_write_that_fails_leaves_what_was_there(tmp_path):
-    path = tmp_path / "a.json"
-    path.write_text("before")
-
-    def write():
-        with written(path) as file:
-            file.write(b"half")
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        write()
-    assert path.read_text() == "before"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -113,6 +97,68 @@ def test_a_result_is_readable_by_everybody_who_may_read_the_folder(tmp_path, doc
     folder = create_run(tmp_path, document)
     assert (folder / "run.json").stat().st_mode & 0o044
     assert json.loads((folder / "run.json").read_text())["schema"] == "edgebench.run/1"
+
+
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+def _flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    path.write_bytes(content)
+
+
+def _other(path):
+    np.savez(path, latency_ns_7=np.ones(3))
+
+
+DAMAGES = {
+    "gone": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("no archive"),
+    "truncated": _truncate,
+    "one byte": _flip,
+    "other blocks": _other,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_samples_that_are_damaged_are_named_with_a_way_out(tmp_path, spec_of, recorded_of, damage):
+    spec = spec_of("int8")
+    write_recorded(tmp_path, recorded_of(spec, [1.0, 2.0]))
+    damage(tmp_path / "samples" / f"{spec.key}.npz")
+    with pytest.raises(ConfigError, match=rf"{spec.key}\.npz") as caught:
+        read_recorded(tmp_path, spec.key)
+    document = tmp_path / "measurements" / f"{spec.key}.json"
+    assert caught.value.hint is not None
+    assert f"Remove {str(document)!r}" in caught.value.hint
+    assert f"edgebench run --resume {tmp_path}" in caught.value.hint
+    document.unlink()
+    assert read_recorded(tmp_path, spec.key) is None
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b'{"schema": 1}', b"\xff\xfe"])
+def test_a_measurement_that_is_damaged_is_named(tmp_path, spec_of, recorded_of, text):
+    spec = spec_of("int8")
+    write_recorded(tmp_path, recorded_of(spec, [1.0]))
+    (tmp_path / "measurements" / f"{spec.key}.json").write_bytes(text)
+    with pytest.raises(ConfigError, match=rf"{spec.key}\.json") as caught:
+        read_recorded(tmp_path, spec.key)
+    assert "--resume" in str(caught.value.hint)
+
+
+def test_a_run_is_not_made_where_nothing_can_be(tmp_path, document):
+    (tmp_path / "afile").write_text("")
+    with pytest.raises(ConfigError, match=r"afile.*Not a directory"):
+        create_run(tmp_path / "afile" / "x", document)
+
+
+def test_a_measurement_that_cannot_be_kept_ends_the_run_as_not_done(tmp_path, spec_of, recorded_of):
+    (tmp_path / "samples").write_text("")
+    with pytest.raises(NotDone, match="samples") as caught:
+        write_recorded(tmp_path, recorded_of(spec_of("int8"), [1.0]))
+    assert caught.value.exit_code == 3
 
 
 def _fields(document):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 from edgebench.core import Reason, Status
 from edgebench.results.cells import read_cells
@@ -54,3 +55,23 @@ def test_markdown_is_a_table_that_renders(spec_of, recorded_of):
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len(lines) == 2 + 3
     assert len({line.count("|") for line in lines}) == 1
+
+
+def test_a_gap_shows_its_own_reason_and_a_hidden_cell_none(spec_of, recorded_of):
+    rows = readable_rows(cells(spec_of, recorded_of))
+    assert [row["accuracy %"] for row in rows[1:]] == ["—", "—"]
+    assert [row["vs reference"] for row in rows[1:]] == ["—", "—"]
+    alone = spec_of("int8", reference=None)
+    recorded = recorded_of(alone, [1.0, 1.0], missing={"accuracy": Reason.NO_DATA})
+    short = replace(recorded, samples={b: ns[:20] for b, ns in recorded.samples.items()})
+    (row,) = readable_rows(read_cells([alone], {alone.key: short}, margin_ratio=0.05, ci_ratio=0.2))
+    assert row["p90 ms"] == "— percentile_n"
+    assert row["accuracy %"] == "— no_data"
+    assert row["vs reference"] == "— no_reference"
+    assert row["drop"] == "—"
+
+
+def test_what_is_missing_is_one_column_of_the_frame(spec_of, recorded_of):
+    table = frame(cells(spec_of, recorded_of), run="r1")
+    assert [name for name in table.columns if name.startswith("missing")] == ["missing"]
+    assert "latency=wrong_output" in table["missing"][1].split()

@@ -88,3 +88,14 @@ def test_files_whose_names_differ_in_odd_characters_are_two_cells(classifier, ed
     cells = json.loads(edgebench("bench", *files, "--json").stdout)["cells"]
     assert len({cell["key"] for cell in cells}) == 3
     assert {cell["status"] for cell in cells} <= {"ok", "suspect"}
+
+
+def test_a_bench_that_was_cut_off_goes_on(classifier, edgebench, tmp_path):
+    whole = json.loads(edgebench("bench", classifier / "model.onnx", "--json").stdout)
+    (path,) = (tmp_path / "results").glob("*/run.json")
+    path.write_text(path.read_text().replace('"finished": true', '"finished": false'))
+    for gone in path.parent.glob("measurements/*.json"):
+        gone.unlink()
+    resumed = json.loads(edgebench("run", "--resume", path.parent, "--json").stdout)
+    assert [c["key"] for c in resumed["cells"]] == [c["key"] for c in whole["cells"]]
+    assert {c["status"] for c in resumed["cells"]} <= {"ok", "suspect"}
