@@ -49,7 +49,7 @@ def version(*names):
     for name in names:
         try:
             return metadata.version(name)
-        except Exception:
+        except (AttributeError, ImportError):
             pass
 print(json.dumps({"executable": sys.executable, "version": platform.python_version(),
 "implementation": sys.implementation.name, "bits": struct.calcsize("P") * 8, "packages": {
