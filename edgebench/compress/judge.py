@@ -1,6 +1,7 @@
 """Accuracy of a file on the validation set, by this host's kernels."""
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -54,7 +55,7 @@ def judge(artifact: Artifact, by: Judge | None, *, cache: Path, progress: Progre
     key = key_of(_document(artifact, by))
     kept = cache / "judged" / f"{key}.json"
     if kept.exists():
-        return Judgement(value=json.loads(kept.read_bytes())["value"])
+        return _judgement(json.loads(kept.read_bytes())["value"])
     progress(f"validating on {by.dataset.validation.samples} samples")
     try:
         value = _compute(artifact, by)
@@ -64,7 +65,13 @@ def judge(artifact: Artifact, by: Judge | None, *, cache: Path, progress: Progre
     part = kept.with_suffix(f".{os.getpid()}.part")
     part.write_text(json.dumps({"value": value, "artifact": artifact.sha256}))
     part.rename(kept)
-    return Judgement(value=value)
+    return _judgement(value)
+
+
+def _judgement(value: float) -> Judgement:
+    if math.isfinite(value):
+        return Judgement(value=value)
+    return Judgement(value=None, reason=f"the metric gives {value}: no number to compare")
 
 
 def _document(artifact: Artifact, by: Judge) -> dict[str, JsonValue]:

@@ -144,7 +144,8 @@ def start(caches, tmp_path):
 
     def start(*words, **env):
         process = subprocess.Popen(
-            [sys.executable, "-m", "edgebench", *map(str, words)],
+            # Where the tests run in the background, a shell has them ignore Ctrl-C.
+            ["env", "--default-signal=INT", sys.executable, "-m", "edgebench", *map(str, words)],
             cwd=tmp_path,
             env={**os.environ, **own, **env},
             stdin=subprocess.DEVNULL,

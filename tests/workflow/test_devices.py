@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.conftest import state_of
+
 VARIANTS = """
 [[variant]]
 name = "float"
@@ -26,8 +28,8 @@ def test_a_keras_model_is_measured_here_and_behind_ssh(halves, sshd, brisk, edge
     plan.write_text(f"schema = 1\n{source}{brisk}{VARIANTS}{HERE}{board(sshd)}")
     printed = edgebench("run", plan, "--json", EDGEBENCH_SSH_CONFIG=str(sshd.config))
     cells = json.loads(printed.stdout)["cells"]
-    assert {(c["device"], c["format"], c["variant"], c["status"]) for c in cells} == {
-        (device, form, variant, "ok")
+    assert {(c["device"], c["format"], c["variant"], state_of(c)) for c in cells} == {
+        (device, form, variant, "measured")
         for device in ("here", "board")
         for form in ("tflite", "onnx")
         for variant in ("float", "int8")
@@ -41,8 +43,10 @@ def test_an_onnx_model_is_measured_here_and_behind_ssh(plan_with, sshd, edgebenc
     plan = plan_with(VARIANTS + HERE + board(sshd))
     printed = edgebench("run", plan, "--json", EDGEBENCH_SSH_CONFIG=str(sshd.config))
     cells = json.loads(printed.stdout)["cells"]
-    assert {(c["device"], c["variant"], c["status"]) for c in cells} == {
-        (device, variant, "ok") for device in ("here", "board") for variant in ("float", "int8")
+    assert {(c["device"], c["variant"], state_of(c)) for c in cells} == {
+        (device, variant, "measured")
+        for device in ("here", "board")
+        for variant in ("float", "int8")
     }
     assert [c["accuracy"]["value"] for c in cells if c["variant"] == "float"] == [1.0, 1.0]
 
@@ -77,8 +81,10 @@ def test_a_board_with_an_old_runtime_gets_a_form_that_is_right_there(
     env = {"EDGEBENCH_SSH_CONFIG": str(sshd.config)}
     printed = json.loads(edgebench("run", plan, "--json", **env).stdout)
     cells = {(c["device"], c["variant"]): c for c in printed["cells"]}
-    assert {key: cell["status"] for key, cell in cells.items()} == {
-        (device, variant): "ok" for device in ("here", "board") for variant in ("float", "dynamic")
+    assert {key: state_of(cell) for key, cell in cells.items()} == {
+        (device, variant): "measured"
+        for device in ("here", "board")
+        for variant in ("float", "dynamic")
     }
     assert cells["board", "dynamic"]["runtime_version"] == "2.14.0"
     assert cells["board", "dynamic"]["accuracy"]["value"] > 0.9
