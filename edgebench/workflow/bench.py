@@ -16,7 +16,15 @@ from edgebench.errors import ConfigError, DeviceError, JobFailed
 from edgebench.measure.cell import Task
 from edgebench.measure.tasks import Feed, serve
 from edgebench.results.store import CellSpec, RunDocument, create_run
-from edgebench.workflow.cells import Bill, Settled, carry_out, check_runtime, pick_runtime, spec_of
+from edgebench.workflow.cells import (
+    Bill,
+    Settled,
+    bill_of,
+    carry_out,
+    check_runtime,
+    pick_runtime,
+    spec_of,
+)
 from edgebench.workflow.environment import host_environment, now
 from edgebench.workflow.order import Desk, resolve_protocol
 from edgebench.workflow.outcome import Outcome, outcome_of, write_tables
@@ -182,13 +190,7 @@ def _bill(
                 answers.append(Settled(job=job, reason=Reason.NO_RUNTIME, error=runtime.in_full()))
             else:
                 answers.append(_task(job, feed, desk, is_reference=key == job.key))
-    return Bill(
-        name=device.name,
-        device=device,
-        specs=tuple(specs),
-        tasks=tuple(a for a in answers if isinstance(a, Task)),
-        settled=tuple(a for a in answers if isinstance(a, Settled)),
-    )
+    return bill_of(device.name, device, specs, answers)
 
 
 def _feed(request: BenchRequest, artifact: Artifact) -> tuple[Artifact, Feed]:

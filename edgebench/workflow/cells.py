@@ -52,6 +52,19 @@ class Bill:
     settled: tuple[Settled, ...] = ()
 
 
+def bill_of(
+    name: str, device: Device | None, specs: Sequence[CellSpec], answers: Sequence[Task | Settled]
+) -> Bill:
+    """The bill of a device, its cells divided by whether they need it."""
+    return Bill(
+        name=name,
+        device=device,
+        specs=tuple(specs),
+        tasks=tuple(answer for answer in answers if isinstance(answer, Task)),
+        settled=tuple(answer for answer in answers if isinstance(answer, Settled)),
+    )
+
+
 def spec_of(job: Job, *, reference: str | None) -> CellSpec:
     """How `run.json` names the cell of a job."""
     return CellSpec(

@@ -35,7 +35,15 @@ from edgebench.workflow.build import (
     load_samples,
     open_workshop,
 )
-from edgebench.workflow.cells import Bill, Settled, carry_out, check_runtime, pick_runtime, spec_of
+from edgebench.workflow.cells import (
+    Bill,
+    Settled,
+    bill_of,
+    carry_out,
+    check_runtime,
+    pick_runtime,
+    spec_of,
+)
 from edgebench.workflow.environment import host_environment, now
 from edgebench.workflow.order import Desk, Order, order_of
 from edgebench.workflow.outcome import Outcome, outcome_of, write_tables
@@ -225,13 +233,7 @@ def _bill(workshop: Workshop, built: Sequence[Built], here: Reached) -> Bill:
                 answers.append(Settled(job=job, reason=Reason.NO_RUNTIME, error=runtime.in_full()))
             elif here.device is not None:
                 answers.append(_task(workshop, item, job))
-    return Bill(
-        name=here.name,
-        device=here.device,
-        specs=tuple(specs),
-        tasks=tuple(a for a in answers if isinstance(a, Task)),
-        settled=tuple(a for a in answers if isinstance(a, Settled)),
-    )
+    return bill_of(here.name, here.device, specs, answers)
 
 
 def _task(workshop: Workshop, item: Built, job: Job) -> Task | Settled:
