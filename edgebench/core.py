@@ -179,6 +179,7 @@ class LedgerEntry:
     Attributes:
         changed: Counts that the step changed, such as `{"int8_tensors": 12}`.
         accuracy_before: On the validation set; None without one.
+        accuracy_untuned: After the step and before it was tuned; None where it was not.
         accuracy_after: On the validation set, by the host's kernels; None without one.
         seconds: How long the step took when it was made, not when it came from the cache.
         settings: All that the outcome depends on beside the input: seed, order of calibration.
@@ -187,6 +188,7 @@ class LedgerEntry:
     step: str
     changed: Mapping[str, JsonValue]
     accuracy_before: float | None
+    accuracy_untuned: float | None = None
     accuracy_after: float | None
     size_bytes: int
     gzip_bytes: int
@@ -219,6 +221,9 @@ class DeviceProfile:
         runtimes: In order of preference; a format takes the first that can run it.
         match: Regular expressions on the device's own model string, by which it is proposed.
         work_folder: Where edgebench works on the device; `~` is the login user's home.
+        arch: Of its cores; None where it is not known, as of a kind that holds many boards.
+        cpu_features: Of integer dot products, arithmetic in float16 and products of int8 matrices
+            those that its cores have; None where it is not known.
         energy_source: Which meter of the board itself is read; None where there is none.
         traps: What spoils a measurement on this board, a sentence each.
     """
@@ -229,6 +234,8 @@ class DeviceProfile:
     description: str
     url: str
     runtimes: tuple[str, ...]
+    arch: Literal["arm", "x86"] | None = None
+    cpu_features: tuple[Literal["dotprod", "fp16", "i8mm"], ...] | None = None
     match: tuple[str, ...] = ()
     work_folder: str = "~/.cache/edgebench"
     threads_max: int | None = None

@@ -1,12 +1,18 @@
 """A plan is read whole or refused with the file, the key and what would be right."""
 
+import json
 import math
-from dataclasses import fields
+import subprocess
+import sys
+from dataclasses import asdict, fields
+from importlib.util import find_spec
 
 import pytest
 
 from edgebench.errors import ConfigError
 from edgebench.plan import Plan, Target, plan_from, read_plan, shipped_plan
+from edgebench.plan.checks import LOSSES
+from tests.conftest import miss
 
 LEAST = {"schema": 1, "model": {"source": "m.onnx"}, "variant": [{"name": "float"}]}
 NO_BOUND = ("device", "variant", "accuracy_drop_points")
@@ -52,6 +58,26 @@ def test_the_least_plan_measures_on_this_machine():
             ["variants 'a.b' and 'a_b'", "both 'a_b'"],
         ),
         ({"device": [{"name": "a.b"}, {"name": "a_b"}]}, ["devices 'a.b' and 'a_b'", "both 'a_b'"]),
+        ({"gate": {"send": ["float", "z"]}}, ["`gate.send[1]` is 'z'", "It has: float"]),
+        ({"gate": {"send": "float"}}, ["`gate.send` is 'float'"]),
+        ({"lint": {"silense": []}}, ["unknown key `lint.silense`", "`silence`"]),
+        ({"lint": {"silence": [3]}}, ["`lint.silence[0]` is 3"]),
+        (
+            {"model": {"source": "m.keras", "objects": "layers"}},
+            ["`model.objects` is 'layers'", "layers.py"],
+        ),
+        (
+            {"model": {"source": "m.keras", "loss": "binary_crossentrpy"}},
+            ["`model.loss` is 'binary_crossentrpy'", "Did you mean 'binary_crossentropy'?"],
+        ),
+        (
+            {"model": {"source": "m.keras", "loss": "losses.py"}},
+            ["`model.loss` is 'losses.py'", "'losses.py:my_loss'"],
+        ),
+        (
+            {"model": {"source": "m.keras", "loss": "losses.py:my loss"}},
+            ["`model.loss` is 'losses.py:my loss'", "'losses.py:my_loss'"],
+        ),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
@@ -107,6 +133,34 @@ def test_a_variant_may_be_asked_to_lose_nothing_or_to_gain(limit):
     table = {"accuracy_drop_points": limit}
     plan = plan_from({**LEAST, "gate": table, "target": [table]}, source="p.toml")
     assert plan.gate.accuracy_drop_points == plan.target[0].accuracy_drop_points == limit
+
+
+@pytest.mark.parametrize("loss", ["mse", "sparse_categorical_crossentropy", "in/l.py:my_loss"])
+def test_a_model_may_bring_its_layers_and_its_loss(loss):
+    model = {"source": "m.keras", "objects": "layers.py", "loss": loss}
+    plan = plan_from({**LEAST, "model": model}, source="p.toml")
+    assert (plan.model.objects, plan.model.loss) == ("layers.py", loss)
+
+
+@pytest.mark.converter
+def test_the_losses_are_those_that_keras_takes():
+    if find_spec("keras") is None:
+        miss("the extra `keras` is not installed")
+    code = "import sys, keras; [keras.losses.get(name) for name in sys.argv[1:]]"
+    subprocess.run([sys.executable, "-c", code, *LOSSES], check=True, capture_output=True)
+
+
+def test_what_may_pass_the_gate_and_what_need_not_be_said_are_named():
+    tables = {"gate": {"send": ["float"]}, "lint": {"silence": ["int4-slow"]}}
+    plan = plan_from({**LEAST, **tables}, source="p.toml")
+    assert plan.gate.send == ("float",)
+    assert plan.lint.silence == ("int4-slow",)
+
+
+def test_a_plan_that_was_kept_with_a_run_is_read_again():
+    tables = {"gate": {"send": ["float"]}, "lint": {"silence": ["int4-slow"]}}
+    plan = plan_from({**LEAST, **tables}, source="p.toml")
+    assert plan_from(json.loads(json.dumps(asdict(plan))), source="p.toml") == plan
 
 
 @pytest.mark.parametrize("kind", ["variant", "device"])

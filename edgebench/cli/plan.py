@@ -48,13 +48,14 @@ def init(folder: Path) -> None:
 def lint(plan: Path, as_json: bool) -> None:
     """Say what is wrong or pointless in PLAN, before any training or device time."""
     from edgebench.workflow import read_order
-    from edgebench.workflow.order import pointless
+    from edgebench.workflow.lint import pointless
 
-    doubts = pointless(read_order(plan))
+    remarks = pointless(read_order(plan))
     if as_json:
-        click.echo(json.dumps({"plan": str(plan), "doubts": doubts}, indent=1))
+        documents = [remark.document() for remark in remarks]
+        click.echo(json.dumps({"plan": str(plan), "doubts": documents}, indent=1))
     else:
-        click.echo("\n".join(doubts) or f"{plan}: nothing to say against it.")
+        click.echo("\n".join(map(str, remarks)) or f"{plan}: nothing to say against it.")
 
 
 @click.command()

@@ -1,15 +1,18 @@
 """Every variant of an order, made or taken from the cache."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from edgebench.compress.crew import Crew
 from edgebench.compress.inspect import read_artifact
 from edgebench.compress.pipeline import build, open_model
 from edgebench.compress.samples import check_numbers
+from edgebench.compress.technique import UserCode
 from edgebench.core import Artifact, Format, Model, Reason, Recipe, Variant
 from edgebench.data import Dataset, Metric, inputs_for, load_dataset, load_metric
 from edgebench.errors import CompressionError, ConfigError, NoEffect
+from edgebench.plan import Gate
 from edgebench.results.store import (
     RunDocument,
     read_ledger,
@@ -52,6 +55,7 @@ class Workshop:
     desk: Desk
     model: Model
     samples: Samples
+    crew: Crew = field(default_factory=Crew)
 
 
 def load_samples(order: Order) -> Samples:
@@ -144,28 +148,50 @@ def build_all(
         folder: Where each is kept as soon as it is there.
         kept: Asked first for what an earlier, broken run has made.
     """
-    built: list[Built] = []
-    not_built: dict[str, tuple[Reason, str]] = {}
-    for target in dict.fromkeys(t for _, formats in workshop.order.recipes for t in formats):
-        recipes = [recipe for recipe, formats in workshop.order.recipes if target in formats]
+    recipes = workshop.order.recipes
+    targets = list(dict.fromkeys(target for _, formats in recipes for target in formats))
+    floats: dict[Format, Artifact | CompressionError] = {}
+    made: dict[tuple[str, Format, Compat], Built | CompressionError] = {}
+
+    def convert(target: Format) -> None:
         try:
-            reference = _make(workshop, Recipe(name="float"), target, Compat()).artifact
+            crew = workshop.crew
+            floats[target] = _make(workshop, crew, Recipe(name="float"), target, Compat()).artifact
         except CompressionError as error:
-            not_built |= {f"{r.name}.{target.value}": _why(workshop, r, error) for r in recipes}
-            continue
-        for recipe in recipes:
-            try:
-                for compat in compats if target is Format.TFLITE else (Compat(),):
-                    variant = kept(recipe, target, compat)
-                    if variant is None:
-                        variant = _make(workshop, recipe, target, compat)
-                        write_variant(folder, variant, compat=compat)
-                    built.append(
-                        Built(variant=variant, target=target, compat=compat, reference=reference)
-                    )
-            except CompressionError as error:
-                not_built[f"{recipe.name}.{target.value}"] = _why(workshop, recipe, error)
-    return built, not_built
+            floats[target] = error
+
+    def make(form: tuple[Recipe, Format, Compat]) -> None:
+        recipe, target, compat = form
+        reference = floats[target]
+        try:
+            if isinstance(reference, CompressionError):
+                raise reference
+            variant = kept(recipe, target, compat)
+            if variant is None:
+                variant = _make(workshop, workshop.crew, recipe, target, compat)
+                write_variant(folder, variant, compat=compat)
+            made[recipe.name, target, compat] = Built(
+                variant=variant, target=target, compat=compat, reference=reference
+            )
+        except CompressionError as error:
+            made[recipe.name, target, compat] = error
+
+    forms = [
+        (recipe, target, compat)
+        for target in targets
+        for recipe, formats in recipes
+        if target in formats
+        for compat in (compats if target is Format.TFLITE else (Compat(),))
+    ]
+    workshop.crew.map(convert, targets)
+    workshop.crew.map(make, forms)
+    answers = [(recipe, target, made[recipe.name, target, c]) for recipe, target, c in forms]
+    not_built = {
+        f"{recipe.name}.{target.value}": _why(workshop, recipe, answer)
+        for recipe, target, answer in answers
+        if isinstance(answer, CompressionError)
+    }
+    return [answer for _, _, answer in answers if isinstance(answer, Built)], not_built
 
 
 def _why(workshop: Workshop, recipe: Recipe, error: CompressionError) -> tuple[Reason, str]:
@@ -174,7 +200,10 @@ def _why(workshop: Workshop, recipe: Recipe, error: CompressionError) -> tuple[R
     return reason, error.in_full()
 
 
-def _make(workshop: Workshop, recipe: Recipe, target: Format, compat: Compat) -> Variant:
+def _make(
+    workshop: Workshop, crew: Crew, recipe: Recipe, target: Format, compat: Compat
+) -> Variant:
+    plan = workshop.order.plan
     return build(
         workshop.model,
         recipe,
@@ -184,12 +213,21 @@ def _make(workshop: Workshop, recipe: Recipe, target: Format, compat: Compat) ->
         cache=workshop.desk.cache,
         seed=workshop.order.protocol.seed,
         compat=compat,
+        code=UserCode(
+            base=workshop.order.base.absolute(),
+            objects=plan.model.objects,
+            loss=plan.model.loss,
+        ),
+        crew=crew,
         progress=workshop.desk.progress,
     )
 
 
-def gate_reason(variant: Variant, drop_points: float | None) -> str | None:
+def gate_reason(variant: Variant, gate: Gate) -> str | None:
     """Why a variant gets no device time: what it lost on the validation set; None if it may go."""
+    drop_points = gate.accuracy_drop_points
+    if variant.name in gate.send:
+        return None
     known = [
         share
         for entry in variant.ledger

@@ -3,26 +3,27 @@
 All that can be known to be wrong is known here, before anything slow starts.
 """
 
+import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from edgebench.compress.inspect import read_artifact
-from edgebench.compress.lint import doubts
+from edgebench.compress.lint import RULES
 from edgebench.compress.recipe import check, parse_step
+from edgebench.compress.route import stages
+from edgebench.compress.sequence import check_sequence
 from edgebench.core import Format, MeasureProtocol, Progress, Recipe
-from edgebench.data import load_metric
 from edgebench.device.inventory import read_inventory, unknown_device
 from edgebench.device.profile import load_profile
 from edgebench.device.transport import open_transport
 from edgebench.errors import ConfigError
 from edgebench.measure.protocol import PRESETS
-from edgebench.plan import Plan, PlanData, PlanDevice, PlanModel, PlanVariant, explain
-from edgebench.zoo import ZOO
+from edgebench.plan import Plan, PlanDevice, PlanVariant, explain
+from edgebench.workflow.sources import check_files, check_sources
 
 _PROTOCOL: Final = TypeAdapter(MeasureProtocol)
 
@@ -53,7 +54,6 @@ PAIRS: Final = (
     ("warmup_min_s", "warmup_max_s"),
     ("sample_min_s", "sample_max_s"),
 )
-ZOO_DATA: Final = ("zoo:fashion-mnist",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,17 +112,21 @@ def order_of(
     """
     source = f"plan {name!r}"
     protocol = resolve_protocol(plan.protocol, source=source)
-    model_format = _model_format(plan.model, base=base, has_data=plan.data is not None)
-    if plan.data is not None:
-        _check_source(plan.data.source, base=base)
-    _check_accuracy(plan, base=base, source=source)
-    recipes = tuple(_recipe(v, model_format, plan) for v in _chosen_variants(plan, variants))
+    _check_silence(plan, source)
+    model_format = check_sources(plan, base=base, source=source)
+    kept = _chosen_variants(plan, variants)
+    recipes = tuple(_recipe(v, model_format, plan, base=base) for v in kept)
     chosen = _chosen("device", [d.name for d in plan.device], devices)
     wanted = tuple(device for device in plan.device if device.name in chosen)
     for device in wanted:
         _check_device(device)
     order = Order(
-        name=name, plan=plan, base=base, protocol=protocol, recipes=recipes, devices=wanted
+        name=name,
+        plan=_narrowed(plan, recipes),
+        base=base,
+        protocol=protocol,
+        recipes=recipes,
+        devices=wanted,
     )
     _check_rows(order)
     return order
@@ -145,16 +149,6 @@ def resolve_protocol(table: Mapping[str, JsonValue], *, source: str) -> MeasureP
     _check_numbers(table, source=source)
     _check_bounds(protocol, source=source)
     return protocol
-
-
-def pointless(order: Order) -> tuple[str, ...]:
-    """What the plan asks for that is not wrong but brings nothing, a sentence each."""
-    return tuple(
-        f"{recipe.name} ({target.value}): {doubt}"
-        for recipe, formats in order.recipes
-        for target in formats
-        for doubt in doubts(recipe, target)
-    )
 
 
 def _check_numbers(table: Mapping[str, JsonValue], *, source: str) -> None:
@@ -186,79 +180,32 @@ def _check_bounds(protocol: MeasureProtocol, *, source: str) -> None:
             raise ConfigError(msg, hint="What is not set comes from the preset.")
 
 
-def _model_format(model: PlanModel, *, base: Path, has_data: bool) -> Format:
-    """What the model is written in; refuses one that is not there or not whole."""
-    if model.source.startswith("zoo:"):
-        _check_zoo(model.source.removeprefix("zoo:"), has_data=has_data)
-        return Format.KERAS
-    artifact = read_artifact(base / model.source)
-    inputs = [spec.name for spec in artifact.inputs]
-    for table, named in (("shapes", model.shapes), ("ranges", model.ranges)):
-        for name in named if inputs else ():
-            if name not in inputs:
-                msg = f"`model.{table}` names the input {name!r}, which the model does not have."
-                raise ConfigError(msg, hint=f"Inputs: {', '.join(inputs)}.")
-    return artifact.format
-
-
-def _check_zoo(name: str, *, has_data: bool) -> None:
-    if name not in ZOO:
-        msg = f"The zoo has no model {name!r}."
-        raise ConfigError(msg, hint=f"Models in the zoo: {', '.join(ZOO)}.")
-    if not has_data:
-        msg = f"The model 'zoo:{name}' is trained from nothing, but there is no [data]."
-        raise ConfigError(msg, hint='Add [data] with source = "zoo:fashion-mnist".')
-
-
-def _check_source(source: str, *, base: Path) -> None:
-    """Whether data, or a metric, can be there; nothing is read and nothing is executed."""
-    if source in ZOO_DATA:
-        return
-    file = source if source.endswith(".npz") else source.rpartition(":")[0]
-    if not file.endswith((".npz", ".py")):
-        msg = f"{source!r} names neither data nor a function."
-        hint = f"A source is {', '.join(ZOO_DATA)}, 'x.npz' or 'data.py:load'."
-        raise ConfigError(msg, hint=hint)
-    if not (base / file).is_file():
-        msg = f"There is no file {str(base / file)!r}."
-        raise ConfigError(msg, hint="Paths in a plan are relative to the plan.")
-
-
-def _check_accuracy(plan: Plan, *, base: Path, source: str) -> None:
-    """Whoever limits the accuracy must have data, and a metric that can lose points."""
-    limits = {f"target[{n}]": target.accuracy_drop_points for n, target in enumerate(plan.target)}
-    limits["gate"] = plan.gate.accuracy_drop_points
-    limited = [where for where, limit in limits.items() if limit is not None]
-    if plan.data is None:
-        if limited:
-            where = f"`{limited[0]}.accuracy_drop_points`"
-            msg = f"{source}: {where} limits the accuracy, but there is no [data] to take it from."
-            raise ConfigError(msg)
-        return
-    _check_metric(plan.data, limited, base=base, source=source)
-
-
-def _check_metric(data: PlanData, limited: Sequence[str], *, base: Path, source: str) -> None:
-    if ":" in data.metric and not limited:
-        _check_source(data.metric, base=base)
-        return
-    # To know a user's metric its file must be executed, as it will be when the data is loaded.
-    if load_metric(data.metric, base=base).kind == "error" and limited:
-        msg = (
-            f"{source}: `{limited[0]}.accuracy_drop_points` limits a loss in points, but the "
-            f"metric {data.metric!r} is an error: it has none."
-        )
-        raise ConfigError(msg, hint="Leave the limit out, or take a metric that is a share.")
-
-
 def _recipe(
-    variant: PlanVariant, model_format: Format, plan: Plan
+    variant: PlanVariant, model_format: Format, plan: Plan, *, base: Path
 ) -> tuple[Recipe, tuple[Format, ...]]:
     recipe = Recipe(name=variant.name, steps=tuple(parse_step(step) for step in variant.steps))
+    check_sequence(recipe)
     formats = tuple(Format(f) for f in variant.formats or ()) or BECOMES[model_format]
     for target in formats:
         check(model_format, recipe, target, has_data=plan.data is not None)
+        check_files(stages(model_format, recipe, target), base=base, variant=recipe.name)
     return recipe, formats
+
+
+def _narrowed(plan: Plan, recipes: Sequence[tuple[Recipe, tuple[Format, ...]]]) -> Plan:
+    """The plan, sending past its gate only what is to be made."""
+    names = {recipe.name for recipe, _ in recipes}
+    send = tuple(name for name in plan.gate.send if name in names)
+    return replace(plan, gate=replace(plan.gate, send=send))
+
+
+def _check_silence(plan: Plan, source: str) -> None:
+    for number, name in enumerate(plan.lint.silence):
+        if name not in RULES:
+            near = difflib.get_close_matches(name, RULES, n=1)
+            meant = f"Did you mean {near[0]!r}? " if near else ""
+            msg = f"{source}: `lint.silence[{number}]` is {name!r}, which is no rule."
+            raise ConfigError(msg, hint=f"{meant}Rules: {', '.join(RULES)}.")
 
 
 def _chosen(kind: str, names: Sequence[str], asked: Sequence[str]) -> set[str]:

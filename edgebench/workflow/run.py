@@ -238,7 +238,7 @@ def _bill(workshop: Workshop, built: Sequence[Built], here: Reached) -> Bill:
 
 def _task(workshop: Workshop, item: Built, job: Job) -> Task | Settled:
     order, samples = workshop.order, workshop.samples
-    why = gate_reason(item.variant, order.plan.gate.accuracy_drop_points)
+    why = gate_reason(item.variant, order.plan.gate)
     if why is not None:
         return Settled(job=job, reason=Reason.GATE, error=why, status=Status.REFUSED)
     try:

@@ -87,7 +87,22 @@ def test_lint_says_what_is_pointless(invoke, tmp_path):
     done = invoke("lint", "p.toml", "--json")
     assert done.exit_code == 0
     (doubt,) = json.loads(done.stdout)["doubts"]
-    assert doubt.startswith("x (tflite):")
+    assert set(doubt) == {"variant", "format", "rule", "text", "source"}
+    assert (doubt["variant"], doubt["format"], doubt["rule"]) == ("x", "tflite", "int16x8-slow")
+    (line,) = invoke("lint", "p.toml").stdout.splitlines()
+    assert line == f"x (tflite): {doubt['text']} [int16x8-slow]"
+
+
+def test_lint_is_silent_on_what_the_plan_silences(invoke, tmp_path):
+    silence = '[lint]\nsilence = ["{}"]\n'
+    text = LINTED.format(step='"quantize int16x8"')
+    (tmp_path / "p.toml").write_text(text + silence.format("int16x8-slow"))
+    assert json.loads(invoke("lint", "p.toml", "--json").stdout)["doubts"] == []
+    (tmp_path / "p.toml").write_text(text + silence.format("int16x8-slwo"))
+    done = invoke("lint", "p.toml")
+    assert done.exit_code == 2
+    assert "`lint.silence[0]` is 'int16x8-slwo'" in done.stderr
+    assert "Did you mean 'int16x8-slow'?" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
+import re
+
 import pytest
 
 from edgebench.device.profile import load_profile, profile_names, propose
 from edgebench.device.releases import FORMATS
 from edgebench.errors import ConfigError
+from edgebench.runner import shipped
 
 SHIPPED = {
     *("raspberry-pi-3", "raspberry-pi-4", "raspberry-pi-5", "raspberry-pi-zero-2-w"),
@@ -46,6 +49,34 @@ def test_every_shipped_profile_loads(name):
 )
 def test_the_boards_own_model_string_proposes_its_profile(model, name):
     assert propose({"model": model}).name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "features"),
+    [
+        ("raspberry-pi-zero-2-w", ()),
+        ("raspberry-pi-3", ()),
+        ("raspberry-pi-4", ()),
+        ("raspberry-pi-5", ("dotprod", "fp16")),
+        ("jetson-nano", ()),
+        ("jetson-xavier-nx", ("fp16",)),
+        ("jetson-orin-nano", ("dotprod", "fp16")),
+        ("jetson-agx-orin", ("dotprod", "fp16")),
+        ("android-phone", None),
+        ("linux-board", None),
+        ("this-machine", None),
+    ],
+)
+def test_a_board_says_what_its_cores_can_and_a_kind_of_many_boards_says_nothing(name, features):
+    profile = load_profile(name)
+    assert profile.cpu_features == features
+    assert profile.arch == (None if features is None else "arm")
+
+
+def test_what_cores_can_is_said_with_the_document_that_says_so():
+    for path in shipped("device_profiles").glob("*.toml"):
+        text = path.read_text()
+        assert ("cpu_features" in text) == bool(re.search(r"(?m)^# \S+ in https://", text))
 
 
 def test_no_two_profiles_claim_one_board():

@@ -4,17 +4,21 @@ import math
 
 import pytest
 
-from edgebench.core import Format
+from edgebench.compress.route import Stage
+from edgebench.compress.technique import Outcome, Traits, Way
+from edgebench.core import Format, Step
 from edgebench.errors import ConfigError
 from edgebench.measure.protocol import PRESETS
 from edgebench.plan import plan_from
 from edgebench.workflow.order import LOWEST, order_of, resolve_protocol
+from edgebench.workflow.sources import check_files
 
 FLOAT = [{"name": "float"}]
 HERE = [{"name": "here", "address": "local://"}]
 ZOO = {"source": "zoo:lenet"}
 IMAGES = {"source": "zoo:fashion-mnist"}
 SHARE = "def score(outputs, y):\n    return y\n"
+FORMS = {"a": "float16", "b": "int8-weights"}
 ERROR = SHARE + "score.kind = 'error'\n"
 
 
@@ -25,7 +29,7 @@ def order(classifier, tmp_path, monkeypatch):
     for name in ("model.onnx", "data.npz"):
         (tmp_path / name).write_bytes((classifier / name).read_bytes())
 
-    def understand(**tables):
+    def understand(*, chosen=(), **tables):
         whole = {
             "schema": 1,
             "model": {"source": "model.onnx"},
@@ -35,7 +39,8 @@ def order(classifier, tmp_path, monkeypatch):
             **tables,
         }
         document = {key: table for key, table in whole.items() if table is not None}
-        return order_of(plan_from(document, source="p.toml"), base=tmp_path, name="p")
+        plan = plan_from(document, source="p.toml")
+        return order_of(plan, base=tmp_path, name="p", variants=chosen)
 
     return understand
 
@@ -70,6 +75,25 @@ def order(classifier, tmp_path, monkeypatch):
         ({"device": [{"name": "a", "address": "replay://none.json"}]}, ["none.json"]),
         ({"device": [{"name": "a"}]}, ["no device 'a'"]),
         ({"device": [{"name": "listed"}]}, ["'gopher://there'"]),
+        (
+            {"variant": [{"name": "twice", "steps": ["quantize int8", "quantize float16"]}]},
+            ["'twice'", "'quantize float16' cannot follow 'quantize int8'", "An order that works"],
+        ),
+        ({"lint": {"silence": ["slow"]}}, ["plan 'p'", "`lint.silence[0]` is 'slow'"]),
+        ({"lint": {"silence": ["int4-slwo"]}}, ["Did you mean 'int4-slow'?", "s8s8-x86"]),
+        (
+            {"model": {"source": "model.onnx", "objects": "layers.py"}},
+            ["`model.objects` is 'layers.py'", "onnx"],
+        ),
+        ({"model": {"source": "model.onnx", "loss": "mse"}}, ["`model.loss` is 'mse'", "onnx"]),
+        (
+            {"model": {**ZOO, "objects": "none.py"}, "data": IMAGES},
+            ["`model.objects` names", "none.py", "not there"],
+        ),
+        (
+            {"model": {**ZOO, "loss": "none.py:loss"}, "data": IMAGES},
+            ["`model.loss` names", "none.py", "not there"],
+        ),
     ],
     ids=str,
 )
@@ -92,6 +116,9 @@ def test_what_cannot_work_is_refused(order, tmp_path, tables, words):
         {"data": {"source": "raises.py:load"}},
         {"data": {"source": "data.npz", "metric": "raises.py:score"}},
         {"device": [{"name": "a", "address": "ssh://nobody@127.0.0.1:1"}]},
+        {"lint": {"silence": ["int4-slow", "zeros-onnx"]}},
+        {"model": {**ZOO, "loss": "mse", "objects": "raises.py"}, "data": IMAGES},
+        {"model": {**ZOO, "loss": "raises.py:loss"}, "data": IMAGES},
     ],
     ids=str,
 )
@@ -207,3 +234,34 @@ def test_a_limit_on_an_accuracy_that_has_no_points_is_refused(
 def test_a_share_may_be_limited_and_an_error_may_go_without(order, tmp_path, metric, limits):
     (tmp_path / "mine.py").write_text(SHARE)
     assert order(data={"source": "data.npz", "metric": metric}, **limits).plan.data
+
+
+@pytest.mark.parametrize(("asked", "sent"), [([], ("a", "b")), (["a"], ("a",))], ids=str)
+def test_what_is_not_to_be_made_is_not_sent_past_the_gate(order, asked, sent):
+    variants = [{"name": name, "steps": [f"quantize {form}"]} for name, form in FORMS.items()]
+    tables = {"variant": [*FLOAT, *variants], "gate": {**LIMIT, "send": ["a", "b"]}}
+    assert order(chosen=asked, **tables).plan.gate.send == sent
+
+
+def reads(*files):
+    """A stage of a step that reads files of the user's."""
+    way = Way(
+        name="reads",
+        source=Format.ONNX,
+        target=Format.ONNX,
+        function=lambda task, progress: Outcome(path=task.folder, changed={}),
+        tools=(),
+        traits=lambda _: Traits(files=files),
+    )
+    return Stage(way=way, step=Step(name="step", value="steps.py:mine"))
+
+
+def test_a_file_that_a_step_names_must_be_there(tmp_path):
+    (tmp_path / "steps.py").write_text("")
+    (tmp_path / "teacher").mkdir()
+    check_files([reads(), reads("steps.py", "teacher")], base=tmp_path, variant="mine")
+    with pytest.raises(ConfigError) as caught:
+        check_files([reads("steps.py"), reads("none.py")], base=tmp_path, variant="mine")
+    assert str(caught.value).startswith("'mine': 'step steps.py:mine' names '")
+    assert str(tmp_path / "none.py") in str(caught.value)
+    assert "relative to the plan" in str(caught.value.hint)
