@@ -17,16 +17,17 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from edgebench.compress.inspect import sha256_of
+from edgebench.compress.technique import Accuracies, Promises
 from edgebench.core import Artifact, Progress
 
-SCHEMA: Final = "edgebench.made/1"
+SCHEMA: Final = "edgebench.made/2"
 MADE_FILE: Final = "made.json"
 
 
@@ -40,6 +41,8 @@ class Made:
     settings: Mapping[str, JsonValue]
     versions: Mapping[str, str]
     seconds: float
+    accuracies: Accuracies = field(default_factory=Accuracies)
+    promises: Promises = field(default_factory=Promises)
 
 
 _MADE: Final = TypeAdapter(Made)

@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from edgebench.compress.crew import Crew
 from edgebench.compress.technique import Outcome, Task
 from edgebench.compress.worker import ANSWER, ANSWER_FILE, PROGRESS_FD, TASK, TASK_FILE
 from edgebench.core import Progress
@@ -27,6 +28,8 @@ WORKER_ENVIRONMENT: Final[Mapping[str, str]] = {
     "KERAS_BACKEND": "tensorflow",
     "PYTHONUNBUFFERED": "1",
 }
+# Who reads how many threads it may use: TensorFlow, OpenMP, OpenBLAS.
+THREADS: Final = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 REFUSALS: Final = {kind.__name__: kind for kind in (CompressionError, ConfigError, NoEffect)}
 LOG_TAIL_CHARS: Final = 600
 INSTALL: Final = "pip install 'edgebench[compress]'"
@@ -52,7 +55,7 @@ def check_tools(tools: tuple[str, ...]) -> None:
         raise ConfigError(msg, hint=f"Install what compresses: {INSTALL}")
 
 
-def run_task(task: Task, *, log: Path, progress: Progress) -> Outcome:
+def run_task(task: Task, *, crew: Crew, log: Path, progress: Progress) -> Outcome:
     """Carry out a task in a process of its own, to its end.
 
     The process dies with this one's call: an interrupt ends both.
@@ -63,10 +66,12 @@ def run_task(task: Task, *, log: Path, progress: Progress) -> Outcome:
     """
     (task.folder / TASK_FILE).write_bytes(TASK.dump_json(task))
     (task.folder / ANSWER_FILE).unlink(missing_ok=True)
-    with log.open("wb") as chatter, _worker(task.folder, chatter.fileno()) as (process, lines):
-        for line in lines:
-            progress(line)
-        code = process.wait()
+    with log.open("wb") as chatter:
+        worker = _worker(task.folder, chatter.fileno(), threads=crew.threads)
+        with worker as (process, lines), crew.with_(process):
+            for line in lines:
+                progress(line)
+            code = process.wait()
     answer_path = task.folder / ANSWER_FILE
     if not answer_path.exists():
         raise _crash(task, code, log)
@@ -79,11 +84,19 @@ def run_task(task: Task, *, log: Path, progress: Progress) -> Outcome:
 
 
 @contextmanager
-def _worker(folder: Path, chatter: int) -> Iterator[tuple[subprocess.Popen[bytes], Iterator[str]]]:
+def _worker(
+    folder: Path, chatter: int, *, threads: int
+) -> Iterator[tuple[subprocess.Popen[bytes], Iterator[str]]]:
     reader, writer = os.pipe()
     package = Path(str(resources.files("edgebench"))).parent
     path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, **WORKER_ENVIRONMENT, "PYTHONPATH": path, PROGRESS_FD: str(writer)}
+    environment = {
+        **os.environ,
+        **WORKER_ENVIRONMENT,
+        **dict.fromkeys(THREADS, str(threads)),
+        "PYTHONPATH": path,
+        PROGRESS_FD: str(writer),
+    }
     # -P: a folder called `keras` or `onnx` where the user stands must not hide the real one.
     argv = [sys.executable, "-P", "-m", "edgebench.compress.worker", str(folder)]
     with os.fdopen(reader, encoding="utf-8", errors="replace") as stream:

@@ -13,14 +13,31 @@ if TYPE_CHECKING:
 
 
 def entry(
-    stage: Stage, source: Artifact, made: Made, by: Judge | None, setting: Setting
+    stage: Stage,
+    source: Artifact,
+    made: Made,
+    by: Judge | None,
+    setting: Setting,
+    *,
+    earlier: float | None,
 ) -> LedgerEntry:
-    """What one stage did, with the accuracy before and after it on the validation set."""
+    """What one stage did, with the accuracy before and after it on the validation set.
+
+    Args:
+        earlier: What the stage before came to; None where there was none, or it has no accuracy.
+    """
 
     def judged(artifact: Artifact) -> Judgement:
         return judge(artifact, by, cache=setting.cache, progress=setting.progress)
 
-    before, after = judged(source), judged(made.artifact)
+    own = made.accuracies
+    before, after = (
+        Judgement(value=said) if said is not None else judged(artifact)
+        for said, artifact in (
+            (earlier if own.before is None else own.before, source),
+            (own.after, made.artifact),
+        )
+    )
     reasons: dict[str, JsonValue] = {
         f"{field}_reason": judgement.reason
         for field, judgement in (("accuracy_before", before), ("accuracy_after", after))
@@ -31,6 +48,7 @@ def entry(
         step=str(stage.step or stage.way.name),
         changed=made.changed,
         accuracy_before=before.value,
+        accuracy_untuned=own.untuned,
         accuracy_after=after.value,
         size_bytes=made.artifact.size_bytes,
         gzip_bytes=made.artifact.gzip_bytes,

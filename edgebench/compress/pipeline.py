@@ -1,18 +1,21 @@
 """Open a model, and build a variant of it stage by stage."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edgebench.compress.crew import Crew
 from edgebench.compress.inspect import read_artifact
 from edgebench.compress.judge import Judge
 from edgebench.compress.keras.train import TRAIN
 from edgebench.compress.ledger import entry
+from edgebench.compress.promises import check_promises
 from edgebench.compress.recipe import check
 from edgebench.compress.route import Stage, stages
 from edgebench.compress.samples import check_numbers
-from edgebench.compress.technique import Needs
+from edgebench.compress.technique import Needs, Promises, UserCode, merged
 from edgebench.compress.walk import Setting, walk
-from edgebench.core import Format, Model, Progress, Recipe, Step, Variant
+from edgebench.core import Format, LedgerEntry, Model, Progress, Recipe, Step, Variant
 from edgebench.data import Dataset, Metric
 from edgebench.errors import ConfigError
 from edgebench.zoo import ZOO
@@ -54,7 +57,12 @@ def open_model(
     }
     stage = Stage(way=TRAIN, step=Step(name="train", value=name, options=settings))
     setting = Setting(
-        dataset=dataset, cache=cache, seed=seed, compat=frozenset(), progress=progress
+        dataset=dataset,
+        cache=cache,
+        seed=seed,
+        compat=frozenset(),
+        progress=progress,
+        crew=Crew(1),
     )
     return Model(name=name, artifact=walk(stage, None, setting).artifact)
 
@@ -69,6 +77,8 @@ def build(  # noqa: PLR0913 - one keyword for each thing that a variant depends 
     cache: Path,
     seed: int,
     compat: frozenset[str] = frozenset(),
+    code: UserCode = UserCode(),  # noqa: B008 - frozen
+    crew: Crew | None = None,
     progress: Progress,
 ) -> Variant:
     """Make a variant; a recipe without steps is the plain float conversion.
@@ -82,12 +92,14 @@ def build(  # noqa: PLR0913 - one keyword for each thing that a variant depends 
         cache: Folder in which everything that is made is kept.
         seed: Decides the order of calibration; a step may have its own.
         compat: Runtimes whose gaps the file must respect, of COMPATS.
+        code: The user's own Python that opening and training the model needs.
+        crew: Whose places the workers take; None for one worker alone.
         progress: Is told what takes time.
 
     Raises:
         ConfigError: It cannot be done at all; nothing was run.
         NoEffect: A step changed nothing.
-        CompressionError: A tool failed.
+        CompressionError: A tool failed, or the file does not hold what a step promised.
     """
     check(model.artifact.format, recipe, target, has_data=dataset is not None)
     if compat - COMPATS:
@@ -101,13 +113,21 @@ def build(  # noqa: PLR0913 - one keyword for each thing that a variant depends 
         seed=seed,
         compat=compat,
         progress=lambda words: progress(f"{recipe.name} ({target}): {words}"),
+        code=replace(code, metric=metric.name if metric else None),
+        origin=model.artifact,
+        crew=crew or Crew(1),
     )
     by = Judge(dataset=dataset, metric=metric) if dataset and metric else None
-    artifact, ledger = model.artifact, []
+    artifact, promises = model.artifact, Promises()
+    ledger: list[LedgerEntry] = []
     for stage in way:
         made = walk(stage, artifact, setting)
-        ledger.append(entry(stage, artifact, made, by, setting))
-        artifact = made.artifact
+        earlier = ledger[-1].accuracy_after if ledger else None
+        ledger.append(entry(stage, artifact, made, by, setting, earlier=earlier))
+        artifact, promises = made.artifact, merged(promises, made.promises)
+    if ledger:
+        found = check_promises(artifact, promises)
+        ledger[-1] = replace(ledger[-1], settings={**ledger[-1].settings, "found": found})
     return Variant(model=model, recipe=recipe, artifact=artifact, ledger=tuple(ledger))
 
 

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from pydantic import JsonValue
 
+from edgebench.compress.options import PICKING, TUNING, read_options
 from edgebench.compress.technique import Needs, Traits
 from edgebench.core import Step
 from edgebench.errors import CompressionError, ConfigError
@@ -28,8 +30,28 @@ FORMS_OF: Final[Mapping[str, frozenset[str]]] = {
     "io": STATIC,
 }
 REGEXES: Final = ("skip", "only")
+KEPT: Final = ("zeros", "clusters")
+NEEDS_KERAS: Final = "`aware` trains the model, and only a Keras model can be trained"
 SHOWN_NAMES: Final = 6
 SHOWN_CHARS: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aware:
+    """How a model is trained to be quantized.
+
+    Attributes:
+        granularity: Of the weights; None for one scale a channel, and one a tensor where clusters
+            are kept.
+        io: What the file takes and gives.
+        scheme: Of an ONNX file: LiteRT knows signed activations only.
+    """
+
+    form: Literal["int8"]
+    aware: Literal[True]
+    granularity: Literal["channel", "tensor"] | None = None
+    io: Literal["float", "int"] = "float"
+    scheme: Literal["u8s8", "s8s8"] = "u8s8"
 
 
 def check_quantize(step: Step) -> None:
@@ -37,15 +59,29 @@ def check_quantize(step: Step) -> None:
     if step.value not in FORMS:
         msg = f"There is no 'quantize {step.value}'."
         raise ConfigError(msg, hint=f"Forms: {', '.join(FORMS)}.")
+    if step.options.get("aware", False) is not False:
+        read_aware(step)
+        return
     for name, value in step.options.items():
-        if name in CHOICES:
-            _check_choice(step, name, value)
-        elif name in REGEXES:
-            _check_regexes(name, value)
-        elif name != "seed" or isinstance(value, bool) or not isinstance(value, int):
-            known = (*CHOICES, *REGEXES, "seed")
-            msg = f"'quantize' has no option {name} = {value!r}."
-            raise ConfigError(msg, hint=f"Options: {', '.join(known)}.")
+        _check_option(step, name, value)
+
+
+def read_aware(step: Step) -> Aware:
+    """Read a step with `aware = true`.
+
+    Raises:
+        ConfigError: The form cannot be trained for, or an option is none that training has.
+    """
+    if step.value != "int8":
+        msg = f"A model cannot be trained for '{step.value}'."
+        raise ConfigError(msg, hint="aware = true belongs to int8, weights and activations.")
+    own, _ = read_options(step, Aware, value="form", common=TUNING | PICKING | {"keep"})
+    return own
+
+
+def refuse_aware(step: Step) -> str | None:
+    """Why the step cannot be done to a file that is no Keras model, if it is to be trained."""
+    return NEEDS_KERAS if step.options.get("aware") is True else None
 
 
 def option(step: Step, name: str) -> str:
@@ -71,16 +107,22 @@ def regexes(step: Step, name: str) -> tuple[str, ...]:
 
 
 def chosen(step: Step, names: Sequence[str]) -> frozenset[str]:
-    """Of the names of layers those that `only` and `skip` leave to the step.
+    """Of the names of layers those that `only` and `skip` of a step leave to it."""
+    return pick(names, only=regexes(step, "only"), skip=regexes(step, "skip"), step=str(step))
+
+
+def pick(
+    names: Sequence[str], *, only: Sequence[str] | None, skip: Sequence[str], step: str
+) -> frozenset[str]:
+    """Of the names of layers those that `only` and `skip` leave.
 
     Raises:
         CompressionError: A regular expression matches no name at all.
     """
-    only, skip = regexes(step, "only"), regexes(step, "skip")
-    for regex in (*only, *skip):
+    for regex in (*(only or ()), *skip):
         if not any(re.search(regex, name) for name in names):
             shown = ", ".join(repr(name[:SHOWN_CHARS]) for name in names[:SHOWN_NAMES])
-            msg = f"{regex!r} in {str(step)!r} matches no layer of the model."
+            msg = f"{regex!r} in {step!r} matches no layer of the model."
             raise CompressionError(msg, hint=f"Names begin {shown}.")
     return frozenset(
         name
@@ -88,6 +130,32 @@ def chosen(step: Step, names: Sequence[str]) -> frozenset[str]:
         if (not only or any(re.search(regex, name) for regex in only))
         and not any(re.search(regex, name) for regex in skip)
     )
+
+
+def _check_option(step: Step, name: str, value: JsonValue) -> None:
+    if name in CHOICES:
+        _check_choice(step, name, value)
+    elif name in REGEXES:
+        _check_regexes(name, value)
+    elif name == "keep":
+        _check_kept(value)
+    elif name in TUNING - {"seed"}:
+        msg = f"'quantize {step.value}' does not train: {name} = {value!r} has no meaning."
+        raise ConfigError(msg, hint="Say aware = true beside it, or leave it out.")
+    elif name != "aware" and (
+        name != "seed" or isinstance(value, bool) or not isinstance(value, int)
+    ):
+        known = (*CHOICES, *REGEXES, "seed", "keep", "aware")
+        msg = f"'quantize' has no option {name} = {value!r}."
+        raise ConfigError(msg, hint=f"Options: {', '.join(known)}.")
+
+
+def _check_kept(value: JsonValue) -> None:
+    """Rounding keeps both: zero is one of its steps, and equal weights of a channel stay equal."""
+    listed = _list(value)
+    if not listed or any(name not in KEPT for name in listed):
+        msg = f"'quantize' cannot keep {value!r}."
+        raise ConfigError(msg, hint=f"keep is a list of {', '.join(KEPT)}.")
 
 
 def _check_choice(step: Step, name: str, value: JsonValue) -> None:

@@ -32,7 +32,7 @@ def stages(model_format: Format, recipe: Recipe, target: Format) -> tuple[Stage,
     found: list[Stage] = []
     now = model_format
     for step in recipe.steps:
-        ways = STEPS[step.name].ways
+        ways = {f: way for f, way in STEPS[step.name].ways.items() if way.takes(step)}
         if now not in ways and now is not target:
             found.append(_conversion(now, target))
             now = target
@@ -51,9 +51,10 @@ def stages(model_format: Format, recipe: Recipe, target: Format) -> tuple[Stage,
 
 
 def _conversion(source: Format, target: Format) -> Stage:
-    if (source, target) in CONVERSIONS:
-        return Stage(way=CONVERSIONS[source, target], step=None)
-    reason = NO_CONVERSION.get((source, target), "there is no converter")
+    way = CONVERSIONS.get((source, target))
+    reason = way.absent() if way else NO_CONVERSION.get((source, target), "there is no converter")
+    if way is not None and reason is None:
+        return Stage(way=way, step=None)
     msg = f"A {source} model cannot become {target}: {reason}."
     have = sorted(str(end) for begin, end in CONVERSIONS if begin is source)
     raise ConfigError(msg, hint=f"From {source} one can make {', '.join([source, *have])}.")

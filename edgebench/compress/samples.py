@@ -1,6 +1,7 @@
 """The samples that a way reads, in their order, and what names them in cache and ledger."""
 
 import hashlib
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,9 +30,16 @@ class Samples:
     digest: str
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
 
-    def write(self, path: Path) -> None:
-        """Write them as `.npz`."""
-        np.savez(path, **self.arrays)  # type: ignore[arg-type]  # its stub takes the option allow_pickle for an array
+    def kept_in(self, cache: Path) -> Path:
+        """The `.npz` that holds them: written once for all ways that read the same samples."""
+        path = cache / "samples" / f"{self.digest}.npz"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(f".{secrets.token_hex(4)}.part")
+            with part.open("wb") as file:
+                np.savez(file, **self.arrays)  # type: ignore[arg-type]  # its stub takes the option allow_pickle for an array
+            part.rename(path)
+        return path.absolute()
 
 
 def samples_for(
@@ -42,15 +50,17 @@ def samples_for(
     Raises:
         ConfigError: The samples do not fit the model, or hold what is no number.
     """
-    if needs is Needs.NOTHING:
+    if needs is Needs.NOTHING or (needs is Needs.VALIDATION and dataset is None):
         return None
     if dataset is None:
         msg = "This variant needs data, and the plan names none."
         raise ConfigError(msg, hint="Name a data source in [data] of the plan, such as an .npz.")
     if needs is Needs.TRAINING:
         return _training(dataset)
-    check_numbers(dataset.calibration)
     assert source is not None
+    if needs in (Needs.TUNING, Needs.VALIDATION):
+        return _splits(dataset, source, is_taught=needs is Needs.TUNING)
+    check_numbers(dataset.calibration)
     return _calibration(inputs_for(dataset.calibration, source.inputs), seed=seed)
 
 
@@ -95,6 +105,25 @@ def _training(dataset: Dataset) -> Samples:
         msg = f"y_train holds the class {int(y.min())}."
         raise ConfigError(msg, hint="Classes are numbered from 0.")
     arrays = {"x_train": dataset.train.x[""], "y_train": y}
+    return Samples(arrays=arrays, digest=_digest(arrays))
+
+
+def _splits(dataset: Dataset, source: Artifact, *, is_taught: bool) -> Samples:
+    """Training and validation samples, named by input where the model says its inputs' names."""
+    splits = {"validation": dataset.validation}
+    if is_taught:
+        splits["train"] = dataset.train
+        if dataset.train.y is None:
+            msg = "There is nothing to learn from: the data holds no labels for training."
+            raise ConfigError(msg, hint="Add y_train to the data, or leave `tune` out.")
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, split in splits.items():
+        is_only = set(split.x) == {""}
+        named = inputs_for(split.x, source.inputs) if source.inputs else dict(split.x)
+        for key, array in named.items():
+            arrays[f"x_{name}/{'' if is_only else key}"] = array
+        if split.y is not None:
+            arrays[f"y_{name}"] = split.y
     return Samples(arrays=arrays, digest=_digest(arrays))
 
 

@@ -1,23 +1,22 @@
 """Walk one stage: take what it makes from the cache, or make it in a worker process."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from edgebench.compress import cache as shelf
 from edgebench.compress.cache import Made
-from edgebench.compress.inspect import read_artifact
+from edgebench.compress.crew import Crew, need_of
+from edgebench.compress.inspect import read_artifact, sha256_of
 from edgebench.compress.launch import check_tools, run_task, versions_of
 from edgebench.compress.route import Stage
 from edgebench.compress.samples import Samples, samples_for
-from edgebench.compress.technique import Task
-from edgebench.core import Artifact, Progress
+from edgebench.compress.technique import Task, UserCode
+from edgebench.core import Artifact, Format, Progress
 from edgebench.data import Dataset
 from edgebench.errors import NoEffect
-
-if TYPE_CHECKING:
-    from pydantic import JsonValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,6 +28,9 @@ class Setting:
     seed: int
     compat: frozenset[str]
     progress: Progress
+    code: UserCode = field(default_factory=UserCode)
+    origin: Artifact | None = None
+    crew: Crew = field(default_factory=Crew)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,6 +42,8 @@ class Order:
     samples: Samples | None
     seed: int
     compat: tuple[str, ...]
+    code: UserCode = field(default_factory=UserCode)
+    origin: Artifact | None = None
 
     @property
     def key(self) -> str:
@@ -52,9 +56,23 @@ class Order:
             "seed": self.seed if way.traits(step).is_seeded else None,
             "data": self.samples.digest if self.samples else None,
             "compat": list(self.compat),
-            "versions": dict(versions_of(way.tools)),
+            "versions": {**versions_of(way.tools), **way.outside()},
+            "code": self._code(),
         }
         return shelf.key_of(document)
+
+    def _code(self) -> dict[str, JsonValue]:
+        """What of the user's own has a part in it: files by content, words as they are."""
+        traits, way = self.stage.way.traits(self.stage.step), self.stage.way
+        if Format.KERAS not in (way.source, way.target) and not traits.files:
+            return {}
+        files = [*traits.files, *self.code.files()]
+        return {
+            "files": {name: sha256_of(self.code.base / name) for name in sorted(set(files))},
+            "loss": self.code.loss,
+            "metric": self.code.metric,
+            "origin": self.origin.sha256 if self.origin and traits.reads_origin else None,
+        }
 
 
 def walk(stage: Stage, source: Artifact | None, setting: Setting) -> Made:
@@ -73,6 +91,8 @@ def walk(stage: Stage, source: Artifact | None, setting: Setting) -> Made:
         samples=samples_for(traits.needs, setting.dataset, source, seed=seed),
         seed=seed,
         compat=tuple(sorted(setting.compat & traits.compat)),
+        code=setting.code,
+        origin=setting.origin,
     )
     key, cache = order.key, setting.cache
     kept = shelf.take(cache, key)
@@ -96,20 +116,26 @@ def seed_of(stage: Stage, setting: Setting) -> int:
 
 
 def _make(order: Order, key: str, folder: Path, setting: Setting) -> Made:
-    data = folder / "samples.npz"
-    if order.samples is not None:
-        order.samples.write(data)
+    data = order.samples.kept_in(setting.cache) if order.samples is not None else None
     task = Task(
         way=order.stage.way.name,
         source=order.source,
         step=order.stage.step,
         folder=folder,
-        data=data if order.samples is not None else None,
+        data=data,
         seed=order.seed,
         compat=order.compat,
+        code=order.code,
+        origin=order.origin,
     )
     began = time.monotonic()
-    outcome = run_task(task, log=shelf.log_of(setting.cache, key), progress=setting.progress)
+    with setting.crew.place(need_of(task, order.stage.way.tools)):
+        outcome = run_task(
+            task,
+            crew=setting.crew,
+            log=shelf.log_of(setting.cache, key),
+            progress=setting.progress,
+        )
     seconds = time.monotonic() - began
     artifact = read_artifact(outcome.path)
     if order.source is not None and artifact.sha256 == order.source.sha256:
@@ -122,7 +148,9 @@ def _make(order: Order, key: str, folder: Path, setting: Setting) -> Made:
         artifact=artifact,
         changed=outcome.changed,
         settings={**outcome.settings, **(order.samples.settings if order.samples else {})},
-        versions=versions_of(order.stage.way.tools),
+        versions={**versions_of(order.stage.way.tools), **order.stage.way.outside()},
         seconds=seconds,
+        accuracies=outcome.accuracies,
+        promises=outcome.promises,
     )
     return shelf.put(setting.cache, key, made, folder=folder)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebench.compress.quantize import chosen, option, traits_of
+from edgebench.compress.quantize import chosen, option, refuse_aware, traits_of
 from edgebench.compress.technique import Outcome, Task, Traits, Way
 from edgebench.compress.tflite.graph import Counts, read_tflite_counts
 from edgebench.compress.tflite.signed import with_signature
@@ -74,6 +74,8 @@ def _traits(step: Step | None) -> Traits:
 
 
 def _refuse(step: Step) -> str | None:
+    if (reason := refuse_aware(step)) is not None:
+        return reason
     if "scheme" in step.options:
         return "'scheme' is a choice that onnxruntime has; LiteRT knows signed activations only"
     if option(step, "calibrate") != "minmax":
