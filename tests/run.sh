@@ -37,6 +37,9 @@ fi
 }
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e '.[compress,test]'
+# The oracle of some tests. What it asks for itself would be an older absl and a second TensorFlow.
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+  tf-keras==2.21.0 tensorflow-model-optimization==0.8.1 dm-tree==0.1.10
 export PATH="$PWD/$venv/bin:$PATH"
 
 ruff format --check .

@@ -7,18 +7,60 @@ in TensorFlow; every way runs in a worker process of its own.
 from collections.abc import Mapping
 from typing import Final
 
+from edgebench.compress.cluster import check_cluster
+from edgebench.compress.distil import check_distil, check_student
+from edgebench.compress.factor import check_factor
+from edgebench.compress.filters import check_filters
+from edgebench.compress.fold import check_fold
+from edgebench.compress.keras import cluster as keras_cluster
+from edgebench.compress.keras import aware, distil, factor, filters, fold, share, student
+from edgebench.compress.keras import own as keras_own
+from edgebench.compress.keras import prune as keras_prune
+from edgebench.compress.keras import sparse as keras_sparse
 from edgebench.compress.keras.export import export_onnx, export_tflite
 from edgebench.compress.keras.train import TRAIN
+from edgebench.compress.onnx import cluster as onnx_cluster
+from edgebench.compress.onnx import factor as onnx_factor
+from edgebench.compress.onnx import fold as onnx_fold
+from edgebench.compress.onnx import own as onnx_own
+from edgebench.compress.onnx import prune as onnx_prune
 from edgebench.compress.onnx import quantize as onnx_quantize
+from edgebench.compress.onnx import share as onnx_share
+from edgebench.compress.onnx import to_tflite
+from edgebench.compress.own import check_own
+from edgebench.compress.prune import check_prune
 from edgebench.compress.quantize import check_quantize
+from edgebench.compress.share import check_share
+from edgebench.compress.sparse import check_sparse
 from edgebench.compress.technique import Technique, Way
 from edgebench.compress.tflite import quantize as tflite_quantize
 from edgebench.core import Format
 
+
+def _both(*ways: Way) -> dict[Format, Way]:
+    return {way.source: way for way in ways}
+
+
 STEPS: Final[Mapping[str, Technique]] = {
+    "student": Technique(check=check_student, ways={Format.KERAS: student.WAY}),
+    "distil": Technique(check=check_distil, ways=distil.WAYS),
+    "filters": Technique(check=check_filters, ways={Format.KERAS: filters.WAY}),
+    "lowrank": Technique(
+        check=check_factor, ways=_both(factor.WAYS["lowrank"], onnx_factor.WAYS["lowrank"])
+    ),
+    "tucker": Technique(
+        check=check_factor, ways=_both(factor.WAYS["tucker"], onnx_factor.WAYS["tucker"])
+    ),
+    "cp": Technique(check=check_factor, ways=_both(factor.WAYS["cp"], onnx_factor.WAYS["cp"])),
+    "fold": Technique(check=check_fold, ways=_both(fold.WAY, onnx_fold.WAY)),
+    "prune": Technique(check=check_prune, ways=_both(keras_prune.WAY, onnx_prune.WAY)),
+    "cluster": Technique(check=check_cluster, ways=_both(keras_cluster.WAY, onnx_cluster.WAY)),
+    "share": Technique(check=check_share, ways=_both(share.WAY, onnx_share.WAY)),
+    "sparse": Technique(check=check_sparse, ways={Format.KERAS: keras_sparse.WAY}),
+    "step": Technique(check=check_own, ways=_both(keras_own.WAY, onnx_own.WAY)),
     "quantize": Technique(
         check=check_quantize,
-        ways={Format.TFLITE: tflite_quantize.WAY, Format.ONNX: onnx_quantize.WAY},
+        ways=_both(aware.WAY, tflite_quantize.WAY, onnx_quantize.WAY),
     ),
 }
 
@@ -56,15 +98,12 @@ CONVERSIONS: Final[Mapping[tuple[Format, Format], Way]] = {
             function=export_onnx,
             tools=TO_ONNX,
         ),
+        to_tflite.WAY,
     )
 }
 
 # Why there is no way, where a user might well expect one.
 NO_CONVERSION: Final[Mapping[tuple[Format, Format], str]] = {
-    (Format.ONNX, Format.TFLITE): (
-        "it needs an outside converter such as onnx2tf, which is not wired in; "
-        "convert the model with it and begin with the .tflite"
-    ),
     (Format.TFLITE, Format.ONNX): (
         "a .tflite has lost what a float ONNX graph needs; begin with the model it was made from"
     ),

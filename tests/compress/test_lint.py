@@ -83,7 +83,6 @@ LAST = step("step", "steps.py:train")
         ((PRUNE, SPARSE), TFLITE, "sparse-shape", "3x3 convolution of stride 2"),
         ((FEW, SPARSE), TFLITE, "sparse-few-zeros", "50 % zeros are too few"),
         ((CLUSTER,), TFLITE, "clusters-gzip-only", "nothing else"),
-        ((CLUSTER,), ONNX, "clusters-normalized", "`fold bn` first"),
         ((FOLD, CLUSTER, quantize("int8")), TFLITE, "clusters-per-channel", "int8 with a scale"),
         ((step("share", "identical"),), ONNX, "share-no-speed", "every layer computes"),
         ((step("tucker", 12), LAST), TFLITE, "rank-uneven", "take 8 or 16"),
@@ -114,8 +113,11 @@ def test_what_will_disappoint_is_said(steps, target, rule, words):
         ((PRUNE, SPARSE), TFLITE, "sparse-few-zeros"),
         ((FEW, PRUNE, SPARSE), TFLITE, "sparse-few-zeros"),
         ((PRUNE, quantize("int8")), TFLITE, "zeros-dense"),
-        ((FOLD, CLUSTER), TFLITE, "clusters-normalized"),
-        ((step("cluster", 16, scope="channel"),), TFLITE, "clusters-normalized"),
+        (
+            (CLUSTER, quantize("int8", aware=True, keep=["clusters"])),
+            TFLITE,
+            "clusters-per-channel",
+        ),
         ((step("cluster", 16, scope="channel"), quantize("int8")), TFLITE, "clusters-per-channel"),
         ((CLUSTER, quantize("int8", granularity="tensor")), TFLITE, "clusters-per-channel"),
         ((CLUSTER, quantize("float16")), TFLITE, "clusters-per-channel"),
@@ -190,8 +192,8 @@ def test_what_is_known_to_work_raises_no_doubt(steps):
 
 
 def test_a_rule_that_is_silenced_is_silent_and_the_others_are_not():
-    said = found(CLUSTER, silence=("clusters-gzip-only",))
-    assert set(said) == {"clusters-normalized"}
+    said = found(CLUSTER, quantize("int8"), silence=("clusters-gzip-only",))
+    assert set(said) == {"clusters-per-channel"}
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))

@@ -34,9 +34,9 @@ def test_a_step_is_a_sentence_or_a_table(raw, expected):
     ("raw", "words", "hint"),
     [
         ("quantise int8", "no step 'quantise'", "Did you mean 'quantize'"),
-        ("prune 80 %", "no step 'prune'", "Steps: quantize."),
-        ("", "no step ''", "Steps: quantize."),
-        ({}, "no step ''", "Steps: quantize."),
+        ("prun 80 %", "no step 'prun'", "Did you mean 'prune'"),
+        ("", "no step ''", "Steps: cluster, cp, distil"),
+        ({}, "no step ''", "Steps: cluster, cp, distil"),
         ("quantize", "no 'quantize '", "int8-dynamic"),
         ("quantize int7", "no 'quantize int7'", "int8-dynamic"),
         ({"quantize": 8}, "no 'quantize 8'", "int8-dynamic"),

@@ -1,13 +1,22 @@
-"""Convert a Keras model or a SavedModel to float TFLite or ONNX. Runs in a worker process."""
+"""Convert a Keras model or a SavedModel to TFLite or ONNX. Runs in a worker process.
+
+What comes out is float, unless the model was trained to be quantized: then it is all integers.
+"""
 
 import tempfile
 from collections.abc import Callable
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
+from edgebench.compress.keras.fake_quant import Ends, ends_of
 from edgebench.compress.keras.parity import check_parity
 from edgebench.compress.keras.source import Source, check_stateless, open_keras, open_saved_model
 from edgebench.compress.technique import Outcome, Task
 from edgebench.core import Artifact, Format
+from edgebench.errors import CompressionError
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 # Read by every onnxruntime that is still in use on boards. Later sets add nothing that a float
 # model of Keras uses; what quantization needs beyond it comes from onnxruntime's own domain.
@@ -15,58 +24,103 @@ OPSET: Final = 17
 
 
 def export_tflite(task: Task, progress: Callable[[str], None]) -> Outcome:
-    """Convert once to float32 TFLite, with the batch fixed to 1.
+    """Convert once to TFLite, with the batch fixed to 1.
 
     Raises:
         CompressionError: The converter refused, or what it wrote computes something else.
     """
-    import tensorflow as tf
-
     from edgebench.compress.tflite.graph import read_tflite_counts
 
     source = _open(task, progress)
     progress("converting to TFLite")
-    if source.keras is not None:
-        converter = tf.lite.TFLiteConverter.from_keras_model(source.keras)
-        content = converter.convert()
-    else:
-        content = _convert_module(source)
     path = task.folder / "model.tflite"
-    path.write_bytes(content)
-    counts = read_tflite_counts(path)
-    settings = check_parity(source, path, Format.TFLITE, seed=task.seed)
-    return Outcome(path=path, changed=counts.to_json(), settings={"batch": 1, **settings})
+    ends = _ends_of(source)
+    path.write_bytes(_to_tflite(source, io=ends.io if ends else None))
+    settings: dict[str, JsonValue] = {"batch": 1}
+    if ends is not None:
+        settings["io"] = ends.io
+    settings |= check_parity(
+        source, path, Format.TFLITE, seed=task.seed, is_integer=ends is not None
+    )
+    return Outcome(path=path, changed=read_tflite_counts(path).to_json(), settings=settings)
 
 
 def export_onnx(task: Task, progress: Callable[[str], None]) -> Outcome:
-    """Convert to float32 ONNX, with the batch fixed to 1.
+    """Convert to ONNX, with the batch fixed to 1.
 
     Raises:
         CompressionError: The converter refused, or what it wrote computes something else.
     """
-    import tf2onnx
-
     from edgebench.compress.onnx.graph import read_onnx_counts
 
     source = _open(task, progress)
     progress("converting to ONNX")
     path = task.folder / "model.onnx"
+    ends = _ends_of(source)
+    settings: dict[str, JsonValue] = {"batch": 1, "opset": OPSET}
+    if ends is None:
+        _to_onnx(source, path)
+    else:
+        settings["scheme"] = ends.scheme
+        _to_integer_onnx(source, path, ends)
+    settings |= check_parity(source, path, Format.ONNX, seed=task.seed, is_integer=ends is not None)
+    return Outcome(path=path, changed=read_onnx_counts(path).to_json(), settings=settings)
+
+
+def _ends_of(source: Source) -> Ends | None:
+    """What a step that rounded the model wants of its files; None for a float model."""
+    return ends_of(source.keras) if source.keras is not None else None
+
+
+def _to_tflite(source: Source, *, io: str | None) -> bytes:
+    """The bytes of a `.tflite`; `io` is None for a float model."""
+    import tensorflow as tf
+
+    if source.keras is None:
+        return _convert_module(source)
+    converter = tf.lite.TFLiteConverter.from_keras_model(source.keras)
+    if io is not None:
+        # So the converter makes integers of what is rounded in the graph, and leaves alone what is
+        # not; without it the file holds uint8 activations and float weights.
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if io == "int":
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+    return bytes(converter.convert())
+
+
+def _to_onnx(source: Source, path: Path) -> None:
+    import tf2onnx
+
     tf2onnx.convert.from_function(
         source.function, input_signature=source.specs, opset=OPSET, output_path=str(path)
     )
-    counts = read_onnx_counts(path)
-    settings = check_parity(source, path, Format.ONNX, seed=task.seed)
-    return Outcome(
-        path=path, changed=counts.to_json(), settings={"batch": 1, "opset": OPSET, **settings}
-    )
+
+
+def _to_integer_onnx(source: Source, path: Path, ends: Ends) -> None:
+    """By way of TFLite: of a rounded function tf2onnx keeps the weights as float.
+
+    Raises:
+        CompressionError: The model is to take integers.
+    """
+    from edgebench.compress.onnx.integer import convert_integers
+
+    if ends.io == "int":
+        msg = "An ONNX file has no place for the scale of an integer input."
+        raise CompressionError(msg, hint="Leave io = 'int' out, or make a .tflite.")
+    with tempfile.TemporaryDirectory() as folder:
+        between = Path(folder) / "model.tflite"
+        between.write_bytes(_to_tflite(source, io="float"))
+        convert_integers(between, path, opset=OPSET, is_unsigned=ends.scheme == "u8s8")
 
 
 def _open(task: Task, progress: Callable[[str], None]) -> Source:
     assert task.source is not None
     artifact: Artifact = task.source
     progress(f"opening {artifact.path.name} in TensorFlow")
-    is_keras = artifact.format is Format.KERAS
-    source = (open_keras if is_keras else open_saved_model)(artifact.path)
+    if artifact.format is Format.KERAS:
+        source = open_keras(artifact.path, task.code)
+    else:
+        source = open_saved_model(artifact.path)
     check_stateless(source)
     return source
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from edgebench.compress.keras.model import open_model
+from edgebench.compress.technique import UserCode
 from edgebench.errors import CompressionError
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class Source:
     owner: Any
 
 
-def open_keras(path: Path) -> Source:
+def open_keras(path: Path, code: UserCode = UserCode()) -> Source:  # noqa: B008 - frozen
     """Load a `.keras` model and call it on inputs of batch 1.
 
     A free batch would put SHAPE, STRIDED_SLICE and PACK before every Flatten.
@@ -43,7 +45,7 @@ def open_keras(path: Path) -> Source:
     import keras
     import tensorflow as tf
 
-    model = keras.models.load_model(path, compile=False)
+    model = open_model(path, code)
     if not getattr(model, "inputs", None):
         msg = f"{path.name!r} is a subclassed model that was never built: it declares no inputs."
         hint = "Export it as a SavedModel, or build it as keras.Model(inputs, outputs)."
@@ -129,7 +131,7 @@ def _frozen_signatures(path: Path) -> dict[str, Any]:
 class _Frozen:
     """A pruned graph that is called as a signature is: by the names of its inputs."""
 
-    def __init__(self, function: Any, inputs: dict[str, Any]) -> None:  # noqa: ANN401 - untyped
+    def __init__(self, function: Any, inputs: dict[str, Any]) -> None:  # noqa: ANN401 - Keras' own
         self.function = function
         self.inputs = inputs
         self.structured_input_signature = ((), inputs)

@@ -81,20 +81,14 @@ def _clusters(place: Place) -> Iterator[str]:
         )
 
 
-def _clusters_normalized(place: Place) -> Iterator[str]:
-    is_folded = any((step.name, step.value) == ("fold", "bn") for step in place.before)
-    if _has_one_codebook(place.step) and not is_folded:
-        yield (
-            "where batch normalization follows a clustered layer, its scale a channel is folded "
-            "in at the export and multiplies the number of values: say `fold bn` first"
-        )
-
-
 def _clusters_per_channel(place: Place) -> Iterator[str]:
     form = place.form_after()
     if not _has_one_codebook(place.step) or form is None or form.value not in CHANNEL_FORMS:
         return
-    if form.options.get("granularity") != "tensor":
+    kept = form.options.get("keep")
+    # A model that is trained to keep its clusters gets one scale a tensor, where nobody asks more.
+    least = "tensor" if isinstance(kept, list) and "clusters" in kept else "channel"
+    if form.options.get("granularity", least) != "tensor":
         yield (
             f"{form.value} with a scale a channel partly undoes clusters, one of 16 values had 39 "
             f"integers: scope = 'channel' here or granularity = 'tensor' there keeps them"
@@ -144,7 +138,6 @@ RULES: Final = (
         ),
         check=_clusters,
     ),
-    Rule(name="clusters-normalized", source=CLUSTERING, check=_clusters_normalized),
     Rule(
         name="clusters-per-channel",
         source=(
