@@ -1,8 +1,9 @@
 """What a model is trained, calibrated and judged on: a user's data source, and the metric.
 
-A source is the shipped `"zoo:fashion-mnist"`, an `.npz` file, or a function in a Python file. All
-become a Dataset of training, validation and test samples, and of the samples that calibrate a
-quantization. Steps that choose or tune see training and validation alone.
+A source is the shipped `"zoo:fashion-mnist"`, an `.npz` file, or a function in a Python file that
+returns arrays or streams of batches. All become a Dataset of training, validation and test samples,
+and of the samples that calibrate a quantization. Steps that choose or tune see training and
+validation alone.
 """
 
 import difflib
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from edgebench.data.arrays import Arrays
 from edgebench.data.function import load_function
+from edgebench.data.stream import STREAMS, arrays_from_streams
 from edgebench.errors import ConfigError
 
 SPLITS: Final = ("train", "validation", "test")
@@ -76,9 +78,22 @@ def load_dataset(source: str, *, base: Path) -> Dataset:
     if isinstance(answer, Dataset):
         return answer
     if isinstance(answer, Mapping):
-        return dataset_from_arrays(answer, name=source)
+        return dataset_from_streams(answer, name=source)
     msg = f"The data source {source!r} returned a {type(answer).__name__}."
-    raise ConfigError(msg, hint="Return an edgebench.data.Dataset, or a mapping of arrays.")
+    hint = "Return arrays by name (x_train, y_train, ...) or streams by name (train, test)."
+    raise ConfigError(msg, hint=hint)
+
+
+def dataset_from_streams(streams: Mapping[str, Any], *, name: str) -> Dataset:
+    """Make a Dataset of streams named `train`, `validation`, `test`, `calibration`, or of arrays.
+
+    Each may be a `tf.data.Dataset`, a generator, another iterable of batches, or all samples as one
+    `(x, y)`; see `edgebench.data.stream`. What is missing is made as `dataset_from_arrays` does it.
+
+    Raises:
+        ConfigError: A stream has no end or does not fit into memory, or what it holds is no data.
+    """
+    return dataset_from_arrays(arrays_from_streams(streams, name=name), name=name)
 
 
 def dataset_from_arrays(arrays: Arrays, *, name: str) -> Dataset:
@@ -120,10 +135,14 @@ def _check_keys(arrays: Arrays, *, name: str) -> None:
     for key in arrays:
         stem, slash, _ = key.partition("/")
         if stem not in known or (slash and stem.startswith("y_")):
-            near = difflib.get_close_matches(stem, known, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Arrays: {', '.join(sorted(known))}."
+            near = difflib.get_close_matches(stem, (*known, *STREAMS), n=1)
+            names = f"Arrays: {', '.join(sorted(known))}; streams: {', '.join(STREAMS)}."
+            hint = f"Did you mean {near[0]!r}?" if near else names
             msg = f"The data source {name!r} holds an unknown array {key!r}."
             raise ConfigError(msg, hint=hint)
+        if np.asarray(arrays[key]).dtype.kind == "O":
+            msg = f"{key!r} of the data source {name!r} holds Python objects, not numbers or text."
+            raise ConfigError(msg, hint="A tf.data.Dataset or a generator is named 'train' or so.")
 
 
 def _inputs(arrays: Arrays, stem: str) -> dict[str, NDArray[Any]]:
@@ -139,7 +158,9 @@ def _split(arrays: Arrays, split: str, *, name: str) -> Split:
     y = np.asarray(arrays[f"y_{split}"]) if f"y_{split}" in arrays else None
     if not x:
         msg = f"The data source {name!r} has no array 'x_{split}'."
-        raise ConfigError(msg, hint="A data source holds at least x_train, x_test and y_test.")
+        raise ConfigError(
+            msg, hint="At least x_train, x_test and y_test are there, or train and test."
+        )
     counts = {f"x_{split}/{key}".rstrip("/"): array.shape[:1] for key, array in x.items()}
     if y is not None:
         counts[f"y_{split}"] = y.shape[:1]

@@ -50,13 +50,17 @@ def load_metric(name: str, *, base: Path) -> Metric:
         return METRICS[name]
     if ":" not in name:
         msg = f"There is no metric {name!r}."
-        raise ConfigError(msg, hint=f"Metrics: {', '.join(METRICS)}, or a function 'data.py:name'.")
-    score, digest = load_function(name, base=base)
+        raise ConfigError(msg, hint=_known())
+    score, digest = load_function(name, base=base, kind="metric", hint=_known())
     said = getattr(score, "kind", "share")
     if said not in KINDS:
         msg = f"The metric {name!r} has the kind {said!r}."
         raise ConfigError(msg, hint="A metric's kind is 'share' or 'error'.")
     return Metric(name=name, kind=KINDS[said], score=score, digest=digest)
+
+
+def _known() -> str:
+    return f"Metrics: {', '.join(METRICS)}, or a function 'data.py:my_metric'."
 
 
 def accuracy(

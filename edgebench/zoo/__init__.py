@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from edgebench.zoo.ds_cnn import build_ds_cnn
 from edgebench.zoo.lenet import build_lenet
+from edgebench.zoo.mobilenet_v2 import build_mobilenet_v2
+from edgebench.zoo.resnet8 import build_resnet8
 
 if TYPE_CHECKING:
     import keras
@@ -37,4 +40,7 @@ class Student:
 
 ZOO: Final[Mapping[str, Student]] = {
     "lenet": Student(build=build_lenet, epochs=7, batch=64, learning_rate=2e-3),
+    "resnet8": Student(build=build_resnet8, epochs=5, batch=64, learning_rate=8e-3),
+    "ds-cnn": Student(build=build_ds_cnn, epochs=5, batch=64, learning_rate=8e-3),
+    "mobilenet-v2": Student(build=build_mobilenet_v2, epochs=3, batch=64, learning_rate=8e-3),
 }
