@@ -37,7 +37,7 @@ def check(model_format: Format, recipe: Recipe, target: Format, *, has_data: boo
     """
     for stage in stages(model_format, recipe, target):
         needs = stage.way.traits(stage.step).needs
-        if needs is not Needs.NOTHING and not has_data:
+        if needs not in (Needs.NOTHING, Needs.VALIDATION) and not has_data:
             msg = f"The variant {recipe.name!r} needs data: {str(stage.step)!r} reads samples."
             hint = "Name a data source in [data] of the plan, such as an .npz."
             raise ConfigError(msg, hint=hint)

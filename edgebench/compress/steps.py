@@ -12,8 +12,8 @@ from edgebench.compress.distil import check_distil, check_student
 from edgebench.compress.factor import check_factor
 from edgebench.compress.filters import check_filters
 from edgebench.compress.fold import check_fold
-from edgebench.compress.keras import cluster as keras_cluster
 from edgebench.compress.keras import aware, distil, factor, filters, fold, share, student
+from edgebench.compress.keras import cluster as keras_cluster
 from edgebench.compress.keras import own as keras_own
 from edgebench.compress.keras import prune as keras_prune
 from edgebench.compress.keras import sparse as keras_sparse

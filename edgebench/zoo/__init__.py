@@ -40,7 +40,7 @@ class Student:
 
 ZOO: Final[Mapping[str, Student]] = {
     "lenet": Student(build=build_lenet, epochs=7, batch=64, learning_rate=2e-3),
-    "resnet8": Student(build=build_resnet8, epochs=5, batch=64, learning_rate=8e-3),
-    "ds-cnn": Student(build=build_ds_cnn, epochs=5, batch=64, learning_rate=8e-3),
-    "mobilenet-v2": Student(build=build_mobilenet_v2, epochs=3, batch=64, learning_rate=8e-3),
+    "resnet8": Student(build=build_resnet8, epochs=6, batch=32, learning_rate=4e-3),
+    "ds-cnn": Student(build=build_ds_cnn, epochs=6, batch=64, learning_rate=8e-3),
+    "mobilenet-v2": Student(build=build_mobilenet_v2, epochs=3, batch=32, learning_rate=4e-3),
 }

@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -130,8 +131,8 @@ def test_a_student_of_the_users_must_say_how_long_it_learns():
 
 
 def test_a_step_of_the_users_is_a_function_and_gets_its_own_options():
-    options = {"tune": "1 epochs", "seed": 3, "strength": 2}
-    step = Step(name="step", value="steps.py:mine", options=options)
+    options: dict[str, Any] = {"tune": "1 epochs", "seed": 3, "strength": 2}
+    step = Step(name="step", value="steps.py:mine", options={**options})
     check_own(step)
     assert passed_on(step) == {"strength": 2}
     with pytest.raises(ConfigError, match="no 'step steps:mine'"):

@@ -7,19 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebench.compress.pipeline import build, open_model
-from edgebench.core import Format, Recipe
-from edgebench.data import accuracy, dataset_from_arrays, load_dataset, load_metric
-from edgebench.runner import RunnerJob, run_here
+from edgebench.data import dataset_from_arrays, load_dataset
 from edgebench.zoo import ZOO
 from edgebench.zoo.make_fashion_mnist import SOURCE
 from tests.conftest import miss
+from tests.zoo.trained import accuracy_of
 
 FOLDER = Path(str(resources.files("edgebench"))) / "zoo"
-
-
-def quiet(words):
-    """Progress that nobody reads."""
 
 
 def test_the_images_are_stored_as_bytes_and_balanced():
@@ -143,8 +137,8 @@ def test_every_architecture_learns_and_is_exported(tmp_path, name):
     assert whole.test.y is not None
     dataset = dataset_from_arrays(
         {
-            "x_train": whole.train.x[""][:1000],
-            "y_train": whole.train.y[:1000],
+            "x_train": whole.train.x[""][:2000],
+            "y_train": whole.train.y[:2000],
             "x_test": whole.test.x[""][:500],
             "y_test": whole.test.y[:500],
         },
@@ -157,23 +151,3 @@ def test_every_architecture_learns_and_is_exported(tmp_path, name):
 def test_lenet_learns_to_tell_87_of_100_test_images(tmp_path):
     dataset = load_dataset("zoo:fashion-mnist", base=tmp_path)
     assert accuracy_of("zoo:lenet", dataset, tmp_path) >= 0.87
-
-
-def accuracy_of(source, dataset, folder):
-    """Train it, make it a TFLite file, and run that on the test images."""
-    settings = {"dataset": dataset, "cache": folder / "cache", "seed": 0, "progress": quiet}
-    model = open_model(source, base=folder, **settings)
-    variant = build(model, Recipe(name="float"), Format.TFLITE, metric=None, **settings)
-    np.savez(folder / "inputs.npz", image=dataset.test.x[""])
-    job = RunnerJob(
-        kind="outputs",
-        model=str(variant.artifact.path),
-        runtime="litert",
-        inputs=str(folder / "inputs.npz"),
-    )
-    run_here(job, folder / "run")
-    labels = dataset.test.y
-    assert labels is not None
-    with np.load(folder / "run" / job.outputs) as outputs:
-        found = accuracy(load_metric("top1", base=folder), dict(outputs), labels, on="host")
-    return found.value

@@ -4,15 +4,25 @@ Jacob et al., https://arxiv.org/abs/1712.05877. What comes of it is a Keras mode
 layers, which `export` makes integer files of, without data.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from edgebench.compress.keras.bench import Bench, Change, carry, check_changed, traits_of
-from edgebench.compress.keras.fake_quant import Ends, Granularity, ranges_of, settle, watch
+from edgebench.compress.keras.fake_quant import (
+    ONE_SCALE,
+    Ends,
+    Granularity,
+    layers,
+    ranges_of,
+    settle,
+    watch,
+)
 from edgebench.compress.keras.fold import fold_bn, foldable, kind_of
 from edgebench.compress.keras.hold import CODEBOOK_MAX
 from edgebench.compress.keras.integer import KINDS, Role
@@ -28,7 +38,6 @@ from edgebench.errors import CompressionError
 
 if TYPE_CHECKING:
     import keras
-    from pydantic import JsonValue
 
 # Where the plan names none: the model is trained already, and only has to get used to rounding.
 LEARNING_RATE: Final = 3e-4
@@ -119,6 +128,7 @@ def _work(bench: Bench) -> Change:
         "bn_folded": count,
         "kernels": len(kernels),
         "ranges": len(list(ranges_of(model))),
+        "weight_scales": _scales(model),
         "left_float": list(left),
     }
     return Change(
@@ -127,7 +137,7 @@ def _work(bench: Bench) -> Change:
         on_step=[ranges.follow],
         promises=lambda: Promises(is_integer=not left or None, weights=weight_count(model)),
         learning_rate=LEARNING_RATE,
-        settings={"io": own.io, "scheme": own.scheme, "granularity": own.granularity},
+        settings={"io": own.io, "scheme": own.scheme},
     )
 
 
@@ -146,9 +156,20 @@ def _find_ranges(model: "keras.Model", bench: Bench) -> Ranges:
 
 def _granularity(layer: Any, own: Aware, *, keeps_clusters: bool) -> Granularity:  # noqa: ANN401 - Keras' own
     """One scale a channel, unless that would make many integers of few values."""
+    if kind_of(layer) in ONE_SCALE:
+        return "tensor"
     if own.granularity is not None:
         return own.granularity
     return "tensor" if keeps_clusters and _is_clustered(np.asarray(layer.kernel)) else "channel"
+
+
+def _scales(model: "keras.Model") -> dict[str, JsonValue]:
+    """How many kernels have one scale a channel, and how many one alone."""
+    rounded_kernels = tuple(layers().kernels.values())
+    found = Counter(
+        layer.granularity for layer in model.layers if isinstance(layer, rounded_kernels)
+    )
+    return dict(sorted(found.items()))
 
 
 def _is_clustered(weights: NDArray[Any]) -> bool:

@@ -20,6 +20,9 @@ BITS: Final = 8
 SMALLEST_RANGE: Final = 1e-6
 SMALLEST_WEIGHT: Final = 1e-6
 
+# The converter transposes the weights of these, and loses the axis of several scales.
+ONE_SCALE: Final = frozenset({"Dense", "Conv2DTranspose"})
+
 Granularity = Literal["channel", "tensor"]
 
 
@@ -229,7 +232,6 @@ def _kernel_class(base: Any, compute: Callable[..., Any]) -> Any:  # noqa: ANN40
 
 
 def _dense(layer: Any, inputs: Any) -> Any:  # noqa: ANN401 - Keras' own
-    """One scale for all: the converter transposes the weights, and loses the axis of several."""
     import keras
 
     return keras.ops.matmul(inputs, round_weights(layer.kernel, granularity="tensor"))
@@ -283,7 +285,6 @@ def _depthwise(layer: Any, inputs: Any) -> Any:  # noqa: ANN401 - Keras' own
 
 
 def _transposed(layer: Any, inputs: Any) -> Any:  # noqa: ANN401 - Keras' own
-    """One scale for all: the converter refuses others of a transposed convolution."""
     import keras
 
     return keras.ops.conv_transpose(

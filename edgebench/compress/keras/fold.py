@@ -16,7 +16,7 @@ from edgebench.compress.keras.bench import Bench, Change, carry, traits_of
 from edgebench.compress.keras.kernels import weight_count
 from edgebench.compress.keras.surgery import Call, Graph, flat, graph_of, rebuild, same_layer
 from edgebench.compress.technique import Outcome, Promises, Task, Way
-from edgebench.core import Format, Step
+from edgebench.core import Format
 from edgebench.errors import NoEffect
 
 if TYPE_CHECKING:
@@ -206,12 +206,6 @@ def _folded_weights(fold: Fold) -> list[NDArray[np.float32]]:
     return [array.astype(np.float32) for array in (*weights.values(), bias * factor + shift)]
 
 
-def _refuse(step: Step) -> str | None:
-    if step.value == "constants":
-        return "a Keras model has none; the converters fold those that they make"
-    return None
-
-
 WAY: Final = Way(
     name="fold keras",
     source=Format.KERAS,
@@ -219,5 +213,6 @@ WAY: Final = Way(
     function=fold_keras,
     tools=("tensorflow", "keras"),
     traits=traits_of,
-    refuse=_refuse,
+    # A Keras model has no constants; the graph that is made of it may have some.
+    takes=lambda step: step.value == "bn",
 )

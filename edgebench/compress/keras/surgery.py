@@ -64,19 +64,18 @@ class Graph:
 
 def graph_of(model: "keras.Model") -> Graph:
     """The calls of a model that `flat` has made."""
-    calls: list[Call] = []
     # The nodes of a model by depth: layers have other nodes too, of other models that share them.
     by_depth = model._nodes_by_depth
-    for depth in sorted(by_depth, reverse=True):
-        for node in by_depth[depth]:
-            calls.append(
-                Call(
-                    layer=node.operation,
-                    node=node,
-                    inputs=tuple(id(tensor) for tensor in node.input_tensors),
-                    outputs=tuple(id(tensor) for tensor in node.output_tensors),
-                )
-            )
+    calls = [
+        Call(
+            layer=node.operation,
+            node=node,
+            inputs=tuple(id(tensor) for tensor in node.input_tensors),
+            outputs=tuple(id(tensor) for tensor in node.output_tensors),
+        )
+        for depth in sorted(by_depth, reverse=True)
+        for node in by_depth[depth]
+    ]
     users: dict[int, list[Call]] = defaultdict(list)
     for call in calls:
         for tensor in call.inputs:

@@ -19,6 +19,8 @@ ROUNDS: Final = 300
 STARTS: Final = 3
 SEEDING: Final = 1 << 14
 SUMS: Final = 1 << 20
+# Of the weights' type: to search them for a Python zero, numpy would copy them all to float64.
+ZERO: Final = np.float32(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,7 +79,7 @@ def fit_codebook(
     if np.count_nonzero(ordered[1:] != ordered[:-1]) < k:
         values = np.unique(ordered)
         return _encode(weights.shape, flat, values, values[:-1])
-    zeros = slice(np.searchsorted(ordered, 0), np.searchsorted(ordered, 0, side="right"))
+    zeros = slice(*(np.searchsorted(ordered, ZERO, side) for side in ("left", "right")))
     is_zero_kept = keep_zeros and zeros.start < zeros.stop
     if is_zero_kept:
         ordered = np.delete(ordered, zeros)
@@ -214,13 +216,13 @@ def _encode(shape: tuple[int, ...], flat: Float32s, values: Float32s, limits: Fl
         part = flat[start : start + CHUNK]
         indices[start : start + part.size] = np.searchsorted(limits, part)
     # Adding zero makes one zero of the two that floating point has.
-    return Codebook(values=values + np.float32(0), indices=indices.reshape(shape))
+    return Codebook(values=values + ZERO, indices=indices.reshape(shape))
 
 
 def _with_zero(book: Codebook, flat: Float32s) -> Codebook:
     """Insert the value zero, for the weights that are zero."""
-    place = int(np.searchsorted(book.values, 0))
-    values = np.insert(book.values, place, np.float32(0))
+    place = int(np.searchsorted(book.values, ZERO))
+    values = np.insert(book.values, place, ZERO)
     indices = np.empty(flat.size, np.min_scalar_type(values.size - 1))
     old = book.indices.reshape(-1)
     for start in range(0, flat.size, CHUNK):

@@ -13,11 +13,9 @@ from edgebench.compress.linalg.unfold import check_method
 # round to round it also leads past poor ends. For a kernel of norm 1, and by rank ** (-2 / 3): what
 # the squares of two of the three columns come to where each of the terms has its part of the norm.
 RIDGES: Final = (1e-2, 1e-6)
-# Where each iteration takes so many products or fewer, all of this takes about a second: then more
-# starts, for small kernels of many terms have many poor ends.
+# Up to so many products for each iteration all starts take about a second. Beyond that one must do.
 CHEAP: Final = 10_000_000
-STARTS: Final = 2
-CHEAP_STARTS: Final = 6
+STARTS: Final = 6
 # Rounds of least squares before a leap along their direction can be of use.
 SETTLED: Final = 5
 
@@ -36,8 +34,8 @@ def cp(
 
     By alternating least squares with Bro's leaps (1998), as tensorly's `parafac` does it; that one
     holds `in * out * rank` numbers at a time, 1.4 GB for 512 channels and rank 685. Where it ends
-    depends on where it begins: the nearest of two ends is taken, or of six for small kernels. A 1x1
-    kernel is a matrix, whose best factors are known.
+    depends on where it begins: for small kernels the nearest of six ends is taken. A 1x1 kernel is
+    a matrix, whose best factors are known.
 
     Args:
         kernel: `(height, width, in, out)`.
@@ -71,13 +69,14 @@ def cp(
 def _nearest(tensor: Float64s, rank: int, seed: int, iterations: int) -> Columns:
     rng = np.random.default_rng(seed)
     ends = []
-    starts = CHEAP_STARTS if tensor.size * rank <= CHEAP else STARTS
-    for _ in range(starts):
+    for _ in range(STARTS):
         start = [rng.standard_normal((side, rank)) / np.sqrt(side) for side in tensor.shape]
         ends.append(_solved(tensor, start, iterations))
+        if tensor.size * rank > CHEAP and np.isfinite(ends[-1][0]):
+            break
     error, nearest = min(ends, key=lambda end: end[0])
     if not np.isfinite(error):
-        msg = f"CP of rank {rank} on {tensor.shape} ended in no numbers from {starts} starts."
+        msg = f"CP of rank {rank} on {tensor.shape} ended in no numbers from {STARTS} starts."
         raise ValueError(msg)
     return nearest
 

@@ -8,8 +8,10 @@ from edgebench.compress.linalg.arrays import Float32s, Float64s, Floats, check_f
 from edgebench.compress.linalg.spectrum import leading_vectors
 from edgebench.compress.linalg.unfold import unfold
 
-# Of the squared norm: what a round must gain for another one to be worth its time.
-TOLERANCE: Final = 1e-6
+# Of the squared error: what a round must gain for another one to be worth its time.
+TOLERANCE: Final = 1e-3
+# Of the squared norm: below it the squared error is rounding.
+ROUNDING: Final = 1e-12
 
 
 def tucker2(
@@ -41,14 +43,14 @@ def tucker2(
     tensor = kernel.astype(np.float64)
     first, last = leading_vectors(by_input, rank_in), leading_vectors(by_output, rank_out)
     core = _core(tensor, first, last)
-    met, enough = float(np.vdot(core, core)), TOLERANCE * float(np.vdot(tensor, tensor))
+    met, whole = float(np.vdot(core, core)), float(np.vdot(tensor, tensor))
     for _ in range(iterations):
         first = leading_vectors(unfold(tensor @ last, "tucker")[0], rank_in)
         narrow = np.einsum("hwio,ir->hwro", tensor, first, optimize=True)
         last = leading_vectors(unfold(narrow, "tucker")[1], rank_out)
         core, before = narrow @ last, met
         met = float(np.vdot(core, core))
-        if met - before <= enough:
+        if met - before <= TOLERANCE * (whole - met + ROUNDING * whole):
             break
     return (
         first[np.newaxis, np.newaxis].astype(np.float32, order="C"),

@@ -10,7 +10,7 @@ import numpy as np
 from edgebench.compress.onnx.graph import Counts, count
 from edgebench.compress.onnx.lift import label_nodes, lift_constants, name_nodes
 from edgebench.compress.onnx.weights import check_opset, quantize_weights
-from edgebench.compress.quantize import chosen, option, traits_of
+from edgebench.compress.quantize import chosen, option, refuse_aware, traits_of
 from edgebench.compress.technique import Outcome, Task, Traits, Way
 from edgebench.core import Artifact, Format, Step
 from edgebench.errors import NoEffect
@@ -229,6 +229,8 @@ def _traits(step: Step | None) -> Traits:
 
 
 def _refuse(step: Step) -> str | None:
+    if (reason := refuse_aware(step)) is not None:
+        return reason
     if step.options.get("io") == "int":
         return "an ONNX file has no place for the scale of an integer input"
     return None

@@ -113,6 +113,6 @@ def test_a_chain_is_tuned_and_exported(make, net, images, step):
 
 
 def test_a_rank_above_the_layers_is_refused_with_both(make, net, labelled):
+    step, data = {"lowrank": 40, "only": ["second"]}, labelled(series=(16, 2))
     with pytest.raises(CompressionError, match=r"'second'.*40"):
-        step = {"lowrank": 40, "only": ["second"]}
-        make(net("signal"), Format.TFLITE, step, dataset=labelled(series=(16, 2)))
+        make(net("signal"), Format.TFLITE, step, dataset=data)

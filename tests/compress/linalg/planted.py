@@ -24,6 +24,13 @@ def cp_kernel(shape, rank, *, noise, seed):
     return noisy(np.einsum("hwr,ir,or->hwio", area, *sides), noise, rng)
 
 
+def separable_kernel(shape, rank, *, noise, seed):
+    """The same where each area is a column times a row: four columns to a term."""
+    rng = np.random.default_rng(seed)
+    sides = [rng.standard_normal((side, rank)) for side in shape]
+    return noisy(np.einsum("hr,wr,ir,or->hwio", *sides), noise, rng)
+
+
 def tucker_kernel(shape, ranks, *, noise, seed):
     rng = np.random.default_rng(seed)
     height, width, inputs, outputs = shape

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from edgebench.compress.linalg.codebook import fit_codebook
+from edgebench.compress.linalg.codebook import Init, fit_codebook
 from edgebench.compress.linalg.masks import cubic_share, magnitude_mask, pattern_mask
 from tests.conftest import miss
 
@@ -21,6 +21,11 @@ pytestmark = pytest.mark.converter
 STEPS, FINAL = 200, 0.8
 SHARES = (0.1, 0.5, 0.8, 0.93)
 SIZES = (8, 16, 32)
+INITS: dict[str, Init] = {
+    "LINEAR": "linear",
+    "DENSITY_BASED": "density",
+    "KMEANS_PLUS_PLUS": "kmeans++",
+}
 
 ORACLE = """
 import json, sys
@@ -91,10 +96,9 @@ def test_of_four_inputs_the_same_two_stay(oracle, weights):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("init", ["LINEAR", "DENSITY_BASED", "KMEANS_PLUS_PLUS"])
+@pytest.mark.parametrize("init", INITS)
 def test_a_codebook_is_nearer_than_its_first_centroids(oracle, weights, init, size):
     centroids = np.array(oracle["centroids"][f"{init} {size}"])
     theirs = np.abs(weights[..., None] - centroids).min(axis=-1)
-    word = {"LINEAR": "linear", "DENSITY_BASED": "density"}.get(init, "kmeans++")
-    ours = fit_codebook(weights, size, init=word).decode() - weights
+    ours = fit_codebook(weights, size, init=INITS[init]).decode() - weights
     assert (ours**2).sum() <= (theirs**2).sum() * 1.0001
