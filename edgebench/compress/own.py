@@ -8,6 +8,7 @@ from edgebench.compress.options import TUNING
 from edgebench.core import Step
 from edgebench.errors import ConfigError
 
+HINT: Final = "Name a function in a file: step = 'steps.py:my_step'."
 # What edgebench itself reads of such a step; everything else is passed on to the function.
 OURS: Final = TUNING | {"keep"}
 
@@ -17,7 +18,7 @@ def check_own(step: Step) -> None:
     file, _, name = str(step.value).rpartition(":")
     if not file.endswith(".py") or not name.isidentifier():
         msg = f"There is no 'step {step.value}'."
-        raise ConfigError(msg, hint="Name a function in a file: step = 'steps.py:my_step'.")
+        raise ConfigError(msg, hint=HINT)
 
 
 def file_of(source: str) -> str:

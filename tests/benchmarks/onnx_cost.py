@@ -2,15 +2,17 @@
 
     .venv/bin/python tests/benchmarks/onnx_cost.py [--only REGEX]
 
-Each step runs in a process of its own, as a worker would run it, up to and including the check that
-onnxruntime loads what was made. Memory is the highest resident set of that process, less what it
-has after its imports. Printed is a Markdown table; the exit code is 1 where a step takes more than
-two minutes, or more than four times the size of the file. `fold constants` is free to: onnxslim
-holds several copies of the model.
+Each step runs in a process of its own with one thread, as one of several workers would run it, up
+to and including the check that onnxruntime loads what was made. Memory is the highest resident set
+of that process, less what it has after its imports. Weights are random: of all kernels those on
+which a decomposition settles last. Printed is a Markdown table; the exit code is 1 where a step
+takes more than two minutes, or more than four times the size of the file. `fold constants` is free
+to: onnxslim holds several copies of the model.
 """
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -106,6 +108,9 @@ def _kilobytes(name: str) -> int:
 
 def _rows(source: Path, folder: Path, only: str) -> Iterator[tuple[str, float, float, str]]:
     """By step: seconds, peak in sizes of the file, and the row of the table."""
+    from edgebench.compress.launch import THREADS, WORKER_ENVIRONMENT
+
+    environment = {**os.environ, **WORKER_ENVIRONMENT, **dict.fromkeys(THREADS, "1")}
     for index, raw in enumerate(STEPS):
         name = ", ".join(f"{key} {value}" for key, value in raw.items())
         if not re.search(only, name):
@@ -114,7 +119,7 @@ def _rows(source: Path, folder: Path, only: str) -> Iterator[tuple[str, float, f
         place.mkdir()
         argv = [sys.executable, "-s", __file__, "--child"]
         argv.append(json.dumps([str(source), str(place), raw]))
-        done = subprocess.run(argv, check=True, capture_output=True, text=True)
+        done = subprocess.run(argv, check=True, capture_output=True, text=True, env=environment)
         told = json.loads(done.stdout.splitlines()[-1])
         made = (place / "model.onnx").stat().st_size
         (place / "model.onnx").unlink()
@@ -138,7 +143,7 @@ def main() -> None:
         source = Path(name) / "large.onnx"
         _make(source)
         print(f"A model of {source.stat().st_size / 1e6:.1f} MB.\n")
-        print("| step | seconds | of all cores | peak memory / file | file after, MB |")
+        print("| step | seconds | of a processor | peak memory / file | file after, MB |")
         print("|---|---:|---:|---:|---:|")
         for step, seconds, sizes, row in _rows(source, Path(name), options.only):
             print(row, flush=True)

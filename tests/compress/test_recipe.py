@@ -40,7 +40,14 @@ def test_a_step_is_a_sentence_or_a_table(raw, expected):
         ("quantize", "no 'quantize '", "int8-dynamic"),
         ("quantize int7", "no 'quantize int7'", "int8-dynamic"),
         ({"quantize": 8}, "no 'quantize 8'", "int8-dynamic"),
-        ({"quantize": "int8", "aware": True}, "no option aware = True", "granularity"),
+        ({"quantize": "float16", "aware": True}, "cannot be trained for 'float16'", "int8"),
+        ({"quantize": "int8", "aware": "yes"}, "no aware = 'yes'", "README"),
+        ({"quantize": "int8", "aware": True, "calibrate": "minmax"}, "no option calibrate", "io"),
+        ({"quantize": "int8", "aware": True, "io": "uint"}, "no io = 'uint'", "README"),
+        ({"quantize": "int8", "aware": True, "tune": "some"}, "no tune = 'some'", "README"),
+        ({"quantize": "int8", "tune": "1 epochs"}, "does not train", "aware = true"),
+        ({"quantize": "int8", "aware": False, "batch": 8}, "does not train", "aware = true"),
+        ({"quantize": "int8", "keep": ["ties"]}, "cannot keep ['ties']", "zeros, clusters"),
         ({"quantize": "int8", "seed": "x"}, "no option seed = 'x'", "seed"),
         ({"quantize": "int8", "io": "uint"}, "no io = 'uint'", "float, int"),
         ({"quantize": "int8", "calibrate": 3}, "no calibrate = 3", "entropy"),
@@ -70,6 +77,12 @@ def test_a_step_that_is_none_is_refused_with_what_there_is(raw, words, hint):
         (Format.TFLITE, Format.TFLITE, ["quantize int8"], ["quantize tflite"]),
         (Format.KERAS, Format.TFLITE, ["quantize int8"], ["keras to tflite", "quantize tflite"]),
         (Format.KERAS, Format.ONNX, ["quantize int8"], ["keras to onnx", "quantize onnx"]),
+        (
+            Format.KERAS,
+            Format.ONNX,
+            [{"quantize": "int8", "aware": True}],
+            ["quantize keras", "keras to onnx"],
+        ),
     ],
 )
 def test_a_recipe_is_walked_by_these_ways(source, target, steps, expected):
@@ -85,6 +98,14 @@ def test_a_recipe_is_walked_by_these_ways(source, target, steps, expected):
         (Format.TFLITE, Format.ONNX, [], "begin with the model it was made from"),
         (Format.TFLITE, Format.KERAS, [], "there is no converter"),
         (Format.KERAS, Format.KERAS, ["quantize float16"], "cannot be done to a keras model"),
+        *(
+            (source, target, [{"quantize": "int8", "aware": True}], "only a Keras model")
+            for source, target in (
+                (Format.TFLITE, Format.TFLITE),
+                (Format.ONNX, Format.ONNX),
+                (Format.SAVED_MODEL, Format.TFLITE),
+            )
+        ),
         (
             Format.KERAS,
             Format.TFLITE,

@@ -25,7 +25,7 @@ from edgebench.compress.keras.fake_quant import (
 )
 from edgebench.compress.keras.fold import fold_bn, foldable, kind_of
 from edgebench.compress.keras.hold import CODEBOOK_MAX
-from edgebench.compress.keras.integer import KINDS, Role
+from edgebench.compress.keras.integer import KINDS, Role, is_affine
 from edgebench.compress.keras.kernels import weight_count
 from edgebench.compress.keras.material import Samples
 from edgebench.compress.keras.plain import plain
@@ -135,7 +135,7 @@ def _work(bench: Bench) -> Change:
         model=model,
         changed=changed,
         on_step=[ranges.follow],
-        promises=lambda: Promises(is_integer=not left or None, weights=weight_count(model)),
+        promises=lambda: Promises(is_integer=not left or None, weights=_weights(model)),
         learning_rate=LEARNING_RATE,
         settings={"io": own.io, "scheme": own.scheme},
     )
@@ -170,6 +170,15 @@ def _scales(model: "keras.Model") -> dict[str, JsonValue]:
         layer.granularity for layer in model.layers if isinstance(layer, rounded_kernels)
     )
     return dict(sorted(found.items()))
+
+
+def _weights(model: "keras.Model") -> int:
+    """How many weights the files hold, without those of layers that scale each channel.
+
+    In integers those are 127 or -127 everywhere, and a file may store several such layers once.
+    """
+    alone = [layer.kernel for layer in model.layers if is_affine(layer)]
+    return weight_count(model) - sum(int(np.prod(kernel.shape)) for kernel in alone)
 
 
 def _is_clustered(weights: NDArray[Any]) -> bool:

@@ -99,6 +99,13 @@ def activation_of(layer: Any) -> str:  # noqa: ANN401 - Keras' own
     return name if own is getattr(keras.activations, name, None) else ""
 
 
+def is_affine(layer: Any) -> bool:  # noqa: ANN401 - Keras' own
+    """Whether it multiplies each channel by one number, and adds one."""
+    import keras
+
+    return isinstance(layer, keras.layers.DepthwiseConv2D) and layer.kernel_size == (1, 1)
+
+
 def _activation(layer: Any) -> Role | None:  # noqa: ANN401 - Keras' own
     return ACTIVATIONS.get(activation_of(layer))
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import keras
 
 Loss = Callable[[Any, Any], Any]
+LOSS_HINT: Final = "A loss is a name of keras.losses, or 'losses.py:my_loss'."
 BATCH: Final = 256
 # A model that is not compiled keeps all it computes of a batch: of large samples fewer at once.
 BATCH_VALUES: Final = 1 << 21
@@ -136,14 +137,12 @@ def _named_loss(code: UserCode) -> Loss:
 
     assert code.loss is not None
     if ":" in code.loss:
-        return load_function(code.loss, base=code.base)[0]
+        return load_function(code.loss, base=code.base, kind="loss", hint=LOSS_HINT)[0]
     try:
         return keras.losses.get(code.loss)  # type: ignore[no-any-return]  # of Keras
     except ValueError as error:
         msg = f"Keras has no loss {code.loss!r}."
-        raise ConfigError(
-            msg, hint="A loss is a name of keras.losses, or 'losses.py:f'."
-        ) from error
+        raise ConfigError(msg, hint=LOSS_HINT) from error
 
 
 def _guessed_loss(model: "keras.Model", train: Samples) -> Loss:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebench.compress.technique import UserCode
+from edgebench.data import load_objects
 from edgebench.errors import CompressionError
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ def open_model(path: Path, code: UserCode) -> "keras.Model":
     import keras
 
     if code.objects is not None:
-        from edgebench.data import load_objects
-
         load_objects(code.objects, base=code.base)
     _register_own()
     try:

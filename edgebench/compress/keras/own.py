@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from edgebench.compress.keras.bench import Bench, Change, carry, traits_of
-from edgebench.compress.own import file_of, passed_on
+from edgebench.compress.own import HINT, file_of, passed_on
 from edgebench.compress.technique import Outcome, Task, Traits, Way
 from edgebench.core import Format, Step
 from edgebench.data.function import load_function
@@ -23,7 +23,9 @@ def own_keras(task: Task, progress: Callable[[str], None]) -> Outcome:
 def _work(bench: Bench) -> Change:
     import keras
 
-    function = load_function(str(bench.step.value), base=bench.task.code.base)[0]
+    function = load_function(
+        str(bench.step.value), base=bench.task.code.base, kind="step", hint=HINT
+    )[0]
     before = int(bench.model.count_params())
     answer: Any = function(bench.model, passed_on(bench.step))
     if not isinstance(answer, keras.Model):

@@ -72,10 +72,12 @@ class _Splits:
 
     def apply(self, old: Any, new: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Call what the old layer becomes, or the same layer anew."""
-        first = args[0] if args else None
+        first: Any = args[0] if args else None
         if kind_of(old) in CHAINED and isinstance(first, (list, tuple)) and len(first) > 2:
             return _chain(old, new, first)
-        parts = self._split(old, getattr(first, "shape", ()))
+        # The layers that others become take reals; Rescaling takes the bytes of a picture as well.
+        is_real = str(getattr(first, "dtype", "")).startswith("float")
+        parts = self._split(old, first.shape) if is_real else None
         if parts is None:
             return new(*args, **kwargs)
         for part in parts:
@@ -96,11 +98,6 @@ def _chain(old: Any, last: Any, tensors: Sequence[Any]) -> Any:  # noqa: ANN401 
     for index, tensor in enumerate(rest[:-1], start=1):
         total = same_layer(old, name=f"{old.name}_{index}")([total, tensor])
     return last([total, rest[-1]])
-
-
-def core_name(layer: Any) -> str:  # noqa: ANN401 - Keras' own
-    """What a layer is called whose name another one takes, since it is the model's output."""
-    return f"{layer.name}_core"
 
 
 def _kernel(layer: Any, shape: Shape, end: str | None) -> list[Part] | None:  # noqa: ANN401 - Keras' own

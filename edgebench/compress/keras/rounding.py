@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edgebench.compress.keras.fake_quant import Ends, Granularity, layers
 from edgebench.compress.keras.fold import kind_of
-from edgebench.compress.keras.integer import CLAMPED, FIXED, Role, role_of
+from edgebench.compress.keras.integer import ACTIVATIONS, CLAMPED, FIXED, Role, is_affine, role_of
 from edgebench.compress.keras.surgery import Call, Graph, copy_weights, graph_of, rebuild
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Rounding:
 def unknown(model: "keras.Model", chosen: AbstractSet[str]) -> dict[str, str]:
     """The chosen layers of a plain model that integer kernels do not know, name to kind."""
     return {
-        call.layer.name: type(call.layer).__name__
+        call.layer.name: _described(call.layer)
         for call in graph_of(model).calls
         if call.layer.name in chosen and not _is_input(call.layer) and role_of(call) is None
     }
@@ -155,7 +155,7 @@ class _State:
                 call.layer.name,
                 name=call.layer.name if self._puts_out(call) else None,
                 fixed=FIXED.get(role),
-                margin=MARGIN if _is_affine(call.layer) else 0.0,
+                margin=MARGIN if is_affine(call.layer) else 0.0,
             )
         elif role is Role.AVERAGE and not self._puts_out(call):
             past = self.pasts[id(keras.tree.flatten(args)[0])]
@@ -200,13 +200,15 @@ class _State:
         return not self.graph.ends.isdisjoint(call.outputs)
 
 
+def _described(layer: Any) -> str:  # noqa: ANN401 - a layer or an operation
+    kind = type(layer).__name__
+    activation = getattr(getattr(layer, "activation", None), "__name__", "linear")
+    return kind if activation in ACTIVATIONS else f"{kind} with {activation}"
+
+
 def _core_name(layer: Any) -> str:  # noqa: ANN401 - a layer or an operation
     """What it is called where a FakeQuant takes its name, which is that of the model's output."""
     return f"{layer.name}_core"
-
-
-def _is_affine(layer: Any) -> bool:  # noqa: ANN401 - a layer or an operation
-    return kind_of(layer) == "DepthwiseConv2D" and layer.kernel_size == (1, 1)
 
 
 def _is_input(layer: Any) -> bool:  # noqa: ANN401 - Keras' own

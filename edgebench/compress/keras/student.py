@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import keras
 
 
+HINT: Final = "Name a function in a file: 'student.py:make'."
+
+
 def make_student(task: Task, progress: Callable[[str], None]) -> Outcome:
     """Train an architecture of the zoo, or of the user's, on the training samples."""
     return carry(task, progress, _work, tuned_as=_as_the_zoo)
@@ -43,7 +46,9 @@ def build_student(
     if name.startswith(ZOO_PREFIX):
         model: Any = ZOO[name.removeprefix(ZOO_PREFIX)].build(array.shape[1:], classes, **scaled)
     else:
-        model = load_function(name, base=code.base)[0](array.shape[1:], classes, **scaled)
+        model = load_function(name, base=code.base, kind="student", hint=HINT)[0](
+            array.shape[1:], classes, **scaled
+        )
     if not isinstance(model, keras.Model):
         msg = f"{name!r} made a {type(model).__name__}."
         raise ConfigError(msg, hint="It must return a keras.Model.")

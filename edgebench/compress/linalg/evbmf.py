@@ -32,10 +32,14 @@ def evbmf_rank(matrix: Floats) -> int:
     Returns:
         0 for a matrix of nothing but noise, whose entries are alike and independent.
     """
-    squares = np.square(singular_values(matrix))
+    return rank_of(singular_values(matrix), max(matrix.shape))
+
+
+def rank_of(values: Float64s, columns: int) -> int:
+    """The same from all singular values, the largest first, and the longer side of the matrix."""
+    squares = np.square(values)
     if squares[0] == 0:
         return 0
-    columns = max(matrix.shape)
     alpha = squares.size / columns
     least = _least(alpha)
     # Squares by the longer side, as a part of the largest: nothing below depends on the scale. No

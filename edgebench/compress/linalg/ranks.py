@@ -8,8 +8,8 @@ from typing import Final, Literal
 import numpy as np
 from pydantic import JsonValue
 
-from edgebench.compress.linalg.arrays import Floats
-from edgebench.compress.linalg.evbmf import evbmf_rank
+from edgebench.compress.linalg.arrays import Float64s, Floats
+from edgebench.compress.linalg.evbmf import rank_of
 from edgebench.compress.linalg.spectrum import singular_values
 from edgebench.compress.linalg.unfold import Method as Method
 from edgebench.compress.linalg.unfold import check_method, unfold
@@ -114,7 +114,8 @@ def ranks_for(kernel: Floats, method: Method, rule: RankRule) -> tuple[int, ...]
     if rule.kind == "share":
         return _affordable(kernel.shape, method, rule.amount)
     if rule.kind == "energy":
-        found = [_energy_rank(matrix, rule.amount) for matrix in unfold(kernel, method)]
+        matrices = unfold(kernel, method)
+        found = [_energy_rank(singular_values(matrix), rule.amount) for matrix in matrices]
     else:
         found = [_variational_rank(matrix) for matrix in unfold(kernel, method)]
     if method == "cp":
@@ -181,12 +182,12 @@ def _met(shape: tuple[int, ...], ranks: list[int]) -> tuple[int, int]:
 
 
 def _variational_rank(matrix: Floats) -> int:
-    rank = evbmf_rank(matrix)
-    squares = np.square(singular_values(matrix))
+    values = singular_values(matrix)
+    rank, squares = rank_of(values, max(matrix.shape)), np.square(values)
     is_most = squares[:rank].sum() >= NOISE_SHARE * squares.sum()
-    return max(1, rank) if is_most else _energy_rank(matrix, FALLBACK_ENERGY)
+    return max(1, rank) if is_most else _energy_rank(values, FALLBACK_ENERGY)
 
 
-def _energy_rank(matrix: Floats, share: float) -> int:
-    held = np.cumsum(np.square(singular_values(matrix)))
+def _energy_rank(values: Float64s, share: float) -> int:
+    held = np.cumsum(np.square(values))
     return int(np.searchsorted(held, share * held[-1] * (1 - ROUNDING))) + 1

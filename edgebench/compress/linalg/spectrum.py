@@ -63,11 +63,12 @@ def _largest(gram: Float64s, rank: int) -> Float64s:
 
 
 def _gram(matrix: Floats) -> Float64s:
-    """The product with its transpose, in float64 without a copy of the matrix in it."""
+    """The product with its transpose, in float64 without a copy in it of either of the two."""
     rows, columns = matrix.shape
     gram = np.zeros((rows, rows))
     step = max(1, 4 * CHUNK // rows)
     for start in range(0, columns, step):
         part = matrix[:, start : start + step].astype(np.float64)
-        gram += part @ part.T
+        for top in range(0, rows, WIDE):
+            gram[top : top + WIDE] += part[top : top + WIDE] @ part.T
     return gram

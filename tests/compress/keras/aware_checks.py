@@ -6,9 +6,12 @@ python -m tests.compress.keras.aware_checks FOLDER
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+import onnx
+import onnxruntime as ort
 import tensorflow as tf
 
 from edgebench.compress.inspect import read_artifact
@@ -20,11 +23,13 @@ from edgebench.compress.keras.parity import check_parity
 from edgebench.compress.keras.plain import plain
 from edgebench.compress.keras.source import open_keras
 from edgebench.compress.onnx.stored import read_floating
+from edgebench.compress.promises import check_promises
 from edgebench.compress.recipe import parse_step
 from edgebench.compress.technique import Task, UserCode
 from edgebench.compress.tflite.graph import read_tflite_counts
 from edgebench.core import Format
 from edgebench.errors import EdgebenchError
+from tests.compress.keras.nets import residual
 
 L = keras.layers
 FOLDER = Path(sys.argv[1])
@@ -87,7 +92,7 @@ def several():
     total = L.Add(name="total")([x, conv(x)])
     facts = L.Dense(8, name="facts_in")(b)
     outputs = [
-        L.ReLU(name="relu")(x),
+        L.ReLU(name="bent")(x),
         total,
         L.BatchNormalization(name="norm")(L.ReLU()(total)),
         L.AveragePooling2D(2, name="pooled")(total),
@@ -172,7 +177,9 @@ def examined(name, model):
             case[form] = made
             continue
         artifact = read_artifact(made.path)
-        found = tuple(sorted(s.name for s in specs) for specs in (artifact.outputs, artifact.inputs))
+        found = tuple(
+            sorted(s.name for s in specs) for specs in (artifact.outputs, artifact.inputs)
+        )
         is_tflite = form == "tflite"
         case[form] = {
             "names": found == ends,
@@ -180,16 +187,19 @@ def examined(name, model):
             if is_tflite
             else read_floating(made.path),
             "error": made.settings["parity_rms_error"],
+            "found": check_promises(artifact, outcome.promises),
         }
-    return case
+    return case | {"weights": outcome.promises.weights}
 
 
 def rounding():
     """What one layer does to numbers."""
     weights = CHANCE.normal(size=(3, 3, 4, 6)).astype(np.float32)
     weights[CHANCE.random(weights.shape) < 0.3] = 0
-    found = {}
-    for granularity, axes in (("channel", 1), ("tensor", 1), ("channel", 2)):
+    found: dict[str, Any] = {}
+    ways: tuple[tuple[fake_quant.Granularity, int], ...]
+    ways = ("channel", 1), ("tensor", 1), ("channel", 2)
+    for granularity, axes in ways:
         variable = tf.Variable(weights)
         with tf.GradientTape() as tape:
             made = fake_quant.round_weights(variable, granularity=granularity, axes=axes)
@@ -249,9 +259,10 @@ def moving():
 
 
 def refused():
-    """By name: why the step cannot be done."""
+    """By name: why the step, or the export of what it made, cannot be done."""
     begin = keras.Input((8, 4), name="series")
-    memory = keras.Model(begin, L.Dense(3, name="kind")(L.LSTM(4, name="memory")(begin)))
+    curved = L.Dense(4, activation="elu", name="curved")(begin)
+    memory = keras.Model(begin, L.Dense(3, name="kind")(L.LSTM(4, name="memory")(curved)))
     x = L.Conv2D(16, 3, name="conv")(image())
     few = keras.Model(image_of(x), L.BatchNormalization(name="norm")(x))
     conv = few.get_layer("conv")
@@ -259,7 +270,8 @@ def refused():
     cases = {
         "unknown": (memory, {}),
         "clusters": (few, {"keep": ["clusters"]}),
-        "nothing": (few, {"only": ["nowhere"]}),
+        "nowhere": (few, {"only": ["nowhere"]}),
+        "nothing": (residual(), {"only": ["relu0"]}),
     }
     found = {}
     for name, (model, options) in cases.items():
@@ -267,14 +279,58 @@ def refused():
             quantized(model, name, **options)
         except EdgebenchError as error:
             found[name] = [type(error).__name__, str(error), str(error.hint)]
-    outcome, _ = quantized(memory, "skipped", skip=["memory"])
-    made = exported(outcome.path, export_tflite, FOLDER / "skipped" / "tflite")
-    found["skipped"] = {
+    return found
+
+
+def left():
+    """A layer that has no integer form, and one that has, left float."""
+    begin = keras.Input((8, 4), name="series")
+    x = L.Dense(6, name="last")(L.LSTM(4, name="memory")(L.Conv1D(4, 3, name="first")(begin)))
+    model = keras.Model(begin, L.Dense(3, name="kind")(x))
+    outcome, _ = quantized(model, "left", skip=["memory", "last"])
+    made = exported(outcome.path, export_tflite, FOLDER / "left" / "tflite")
+    floating = read_tflite_counts(made.path).floating
+    return {
         "left": outcome.changed["left_float"],
         "promise": outcome.promises.is_integer,
         "error": made.settings["parity_rms_error"],
+        "dense": floating["FULLY_CONNECTED"],
+        "conv": floating.get("CONV_2D"),
     }
-    return found
+
+
+def ends():
+    """What the step wants of inputs, outputs and activations comes out in the files."""
+    found = {}
+    model = keras.Sequential([keras.Input((8, 8, 1), name="image"), residual()])
+    for name, options in (("int", {"io": "int"}), ("s8s8", {"scheme": "s8s8"}), ("u8s8", {})):
+        outcome, _ = quantized(model, name, **options)
+        made = exported(outcome.path, export_onnx, FOLDER / name / "onnx")
+        found[name] = made if isinstance(made, str) else points_of(made.path)
+    answers = [
+        ort.InferenceSession(str(FOLDER / name / "onnx" / "model.onnx")).run(None, {"image": x})[0]
+        for name in ("s8s8", "u8s8")
+        for x in [np.full((1, 8, 8, 1), 0.3, np.float32)]
+    ]
+    made = exported(FOLDER / "int" / "made" / "model.keras", export_tflite, FOLDER / "int" / "file")
+    artifact = read_artifact(made.path)
+    specs = (*artifact.inputs, *artifact.outputs)
+    operations = read_tflite_counts(made.path).operations
+    return {
+        **found,
+        "apart": float(np.abs(answers[0] - answers[1]).max()),
+        "dtypes": sorted({spec.dtype for spec in specs}),
+        "edges": sorted({"QUANTIZE", "DEQUANTIZE"} & set(operations)),
+        "error": made.settings["parity_rms_error"],
+    }
+
+
+def points_of(path):
+    """The element types of the zero points of what an ONNX file rounds."""
+    graph = onnx.load(str(path)).graph
+    types = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    points = {node.input[2] for node in graph.node if node.op_type == "QuantizeLinear"}
+    return sorted({onnx.TensorProto.DataType.Name(types[name]) for name in points})
 
 
 def image_of(tensor):
@@ -307,6 +363,7 @@ def main():
     models = {"gated": gated, "decoder": decoder, "series": series, "several": several}
     cases = {name: examined(name, make()) for name, make in models.items()}
     cases |= {"rounding": rounding(), "moving": moving(), "refused": refused(), "lost": lost()}
+    cases |= {"left": left(), "ends": ends()}
     (FOLDER / "cases.json").write_text(json.dumps(cases))
 
 

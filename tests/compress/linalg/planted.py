@@ -21,14 +21,14 @@ def cp_kernel(shape, rank, *, noise, seed):
     height, width, inputs, outputs = shape
     area = rng.standard_normal((height, width, rank))
     sides = (rng.standard_normal((side, rank)) for side in (inputs, outputs))
-    return noisy(np.einsum("hwr,ir,or->hwio", area, *sides), noise, rng)
+    return noisy(np.einsum("hwr,ir,or->hwio", area, *sides, optimize=True), noise, rng)
 
 
 def separable_kernel(shape, rank, *, noise, seed):
     """The same where each area is a column times a row: four columns to a term."""
     rng = np.random.default_rng(seed)
     sides = [rng.standard_normal((side, rank)) for side in shape]
-    return noisy(np.einsum("hr,wr,ir,or->hwio", *sides), noise, rng)
+    return noisy(np.einsum("hr,wr,ir,or->hwio", *sides, optimize=True), noise, rng)
 
 
 def tucker_kernel(shape, ranks, *, noise, seed):
@@ -36,4 +36,4 @@ def tucker_kernel(shape, ranks, *, noise, seed):
     height, width, inputs, outputs = shape
     core = rng.standard_normal((height, width, *ranks))
     first, last = rng.standard_normal((inputs, ranks[0])), rng.standard_normal((outputs, ranks[1]))
-    return noisy(np.einsum("hwrs,ir,os->hwio", core, first, last), noise, rng)
+    return noisy(np.einsum("hwrs,ir,os->hwio", core, first, last, optimize=True), noise, rng)

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.converter
 
 BN = step("fold", "bn")
 CONSTANTS = step("fold", "constants")
-CLOSE = 1e-4
+# Sums that nearly cancel differ by more than their last digits.
+CLOSE = 1e-3
 
 
 def kinds(model):
@@ -47,7 +48,7 @@ def normalized(draw):
     outputs = groups * each
     bias = [normal(seed + 9, outputs)] if kind != "MatMul" and draw(st.booleans()) else []
     if kind in {"Gemm", "MatMul"}:
-        x, shape, ones = normal(1, 2, inputs), [inputs, outputs], []
+        x, shape, ones = normal(1, 8, inputs), [inputs, outputs], []
         said = {"beta": 2.0, "alpha": 0.5} if kind == "Gemm" else {}
     else:
         x, ones = normal(1, 2, inputs, SIDE), [1]
@@ -66,7 +67,7 @@ def normalized(draw):
             place = draw(st.integers(0, 1)) if name in {"Mul", "Add"} else 1
             numbers = np.abs(normal(seed + at, outputs, *ones)) + 0.5
             draft.add(name, numbers, place=place)
-    return draft.add("Relu").model(x.shape), x, (kind, chain)
+    return draft.add("Neg").model(x.shape), x, (kind, chain)
 
 
 @patient
@@ -80,7 +81,7 @@ def test_what_follows_is_in_the_weights_and_outputs_stay(tmp_path_factory, drawn
         return
     made, outcome = take(WAY, model, BN, folder)
     shifts = kind == "MatMul" and any(name not in {"Mul", "Div"} for name in chain)
-    assert kinds(made) == [kind, *(["Add"] if shifts else []), "Relu"]
+    assert kinds(made) == [kind, *(["Add"] if shifts else []), "Neg"]
     assert next(iter(outcome.changed["folded"].values())) == chain
     assert off(run(model, x), run(made, x)) < CLOSE
     assert outcome.changed["parity_max_error"] < CLOSE
