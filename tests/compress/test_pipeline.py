@@ -92,12 +92,29 @@ def test_a_missing_extra_names_the_command_that_installs_it(tmp_path, lenet, dat
     assert "pip install 'edgebench[compress]'" in str(caught.value.hint)
 
 
+# A model without layers, whose weights are no HDF5 file.
+EMPTY = {
+    "module": "keras",
+    "class_name": "Sequential",
+    "config": {
+        "name": "empty",
+        "layers": [
+            {
+                "module": "keras.layers",
+                "class_name": "InputLayer",
+                "config": {"batch_shape": [None, 4], "name": "x"},
+            }
+        ],
+    },
+}
+
+
 def test_a_tool_that_fails_leaves_its_last_words_and_its_log(tmp_path, make):
     path = tmp_path / "broken.keras"
     import zipfile
 
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("config.json", json.dumps({"class_name": "Nonsense", "config": {}}))
+        archive.writestr("config.json", json.dumps(EMPTY))
         archive.writestr("metadata.json", "{}")
         archive.writestr("model.weights.h5", b"")
     with pytest.raises(

@@ -55,7 +55,7 @@ def test_a_target_that_fails_ends_with_1(plan_with, edgebench):
 
 
 def test_a_variant_that_cannot_be_made_ends_with_3_and_the_rest_is_measured(plan_with, edgebench):
-    more = '[[variant]]\nname = "again"\nsteps = ["quantize int8", "quantize int8"]\n'
+    more = '[[variant]]\nname = "again"\nsteps = [{ quantize = "int8", skip = ["nobody"] }]\n'
     printed = document(edgebench("run", plan_with(TWO_VARIANTS + more), "--json", exit_code=3))
     assert {state_of(cell) for cell in printed["cells"]} == {"measured"}
     assert "again.onnx" in printed["not_built"]

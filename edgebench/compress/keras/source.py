@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 SIGNATURE: Final = "serving_default"
+KERAS_2: Final = "tf_keras"
 WRITES: Final = frozenset({"AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"})
 
 
@@ -82,12 +83,13 @@ def open_saved_model(path: Path) -> Source:
 
     try:
         owner = tf.saved_model.load(str(path))
-        signatures = owner.signatures
+        is_keras_2 = type(owner).__module__.partition(".")[0] == KERAS_2
     except AttributeError:
         # "'_UserObject' object has no attribute 'add_slot'": the state of an optimizer of Keras 2,
         # which TensorFlow restores with Keras 2 alone. The graph itself loads as ever.
-        owner = None
-        signatures = _frozen_signatures(path)
+        owner, is_keras_2 = None, True
+    # Where Keras 2 is installed, the converter to ONNX takes the variables of its models for inputs.
+    signatures = _frozen_signatures(path) if is_keras_2 else owner.signatures
     if SIGNATURE not in signatures:
         msg = f"The SavedModel {path.name!r} has no signature {SIGNATURE!r}."
         have = ", ".join(signatures) or "none"
