@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 SIGNATURE: Final = "serving_default"
-KERAS_2: Final = "tf_keras"
 WRITES: Final = frozenset({"AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"})
 
 
@@ -83,13 +82,14 @@ def open_saved_model(path: Path) -> Source:
 
     try:
         owner = tf.saved_model.load(str(path))
-        is_keras_2 = type(owner).__module__.partition(".")[0] == KERAS_2
+        signatures = owner.signatures
     except AttributeError:
         # "'_UserObject' object has no attribute 'add_slot'": the state of an optimizer of Keras 2,
         # which TensorFlow restores with Keras 2 alone. The graph itself loads as ever.
-        owner, is_keras_2 = None, True
-    # Where Keras 2 is installed, the converter to ONNX takes the variables of its models for inputs.
-    signatures = _frozen_signatures(path) if is_keras_2 else owner.signatures
+        owner = None
+        signatures = _frozen_signatures(path)
+    if SIGNATURE in signatures and owner is not None and _holds_tensors(signatures[SIGNATURE]):
+        signatures = _frozen_signatures(path)
     if SIGNATURE not in signatures:
         msg = f"The SavedModel {path.name!r} has no signature {SIGNATURE!r}."
         have = ", ".join(signatures) or "none"
@@ -107,6 +107,13 @@ def open_saved_model(path: Path) -> Source:
 
     function = tf.function(compute, input_signature=specs)
     return Source(specs=specs, function=function, keras=None, owner=owner)
+
+
+def _holds_tensors(signature: Any) -> bool:  # noqa: ANN401 - TensorFlow's own
+    """Whether a function holds tensors that are no variables: to ONNX they would be inputs."""
+    import tensorflow as tf
+
+    return any(tensor.dtype != tf.resource for tensor in signature.captured_inputs)
 
 
 def _frozen_signatures(path: Path) -> dict[str, Any]:
