@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edgebench.compress.keras.fake_quant import Ends, ends_of
+from edgebench.compress.keras.likeness import check_likeness
 from edgebench.compress.keras.parity import check_parity
 from edgebench.compress.keras.source import Source, check_stateless, open_keras, open_saved_model
+from edgebench.compress.loads import check_loads
 from edgebench.compress.technique import Outcome, Task
 from edgebench.core import Artifact, Format
 from edgebench.errors import CompressionError
@@ -39,9 +41,9 @@ def export_tflite(task: Task, progress: Callable[[str], None]) -> Outcome:
     settings: dict[str, JsonValue] = {"batch": 1}
     if ends is not None:
         settings["io"] = ends.io
-    settings |= check_parity(
-        source, path, Format.TFLITE, seed=task.seed, is_integer=ends is not None
-    )
+        check_loads(path, Format.TFLITE)
+    check = check_likeness if ends else check_parity
+    settings |= check(source, path, Format.TFLITE, seed=task.seed)
     return Outcome(path=path, changed=read_tflite_counts(path).to_json(), settings=settings)
 
 
@@ -63,7 +65,9 @@ def export_onnx(task: Task, progress: Callable[[str], None]) -> Outcome:
     else:
         settings["scheme"] = ends.scheme
         _to_integer_onnx(source, path, ends)
-    settings |= check_parity(source, path, Format.ONNX, seed=task.seed, is_integer=ends is not None)
+        check_loads(path, Format.ONNX)
+    check = check_likeness if ends else check_parity
+    settings |= check(source, path, Format.ONNX, seed=task.seed)
     return Outcome(path=path, changed=read_onnx_counts(path).to_json(), settings=settings)
 
 

@@ -16,8 +16,9 @@ class Role(StrEnum):
 
     `KERNEL` multiplies by weights. `OPERATION` computes, and puts out a range of its own.
     `CLAMP` is part of the operation before it: nothing is rounded between the two. `PASS` moves
-    values and computes none. `AVERAGE` puts out the scale that it takes. `UNIT` and `SIGNED` put
-    out a scale that the kernel prescribes.
+    values and computes none. `AVERAGE` computes values between those that it takes, and puts out
+    their scale: a range of its own would be forced upon its input. `UNIT` and `SIGNED` put out a
+    scale that the kernel prescribes.
     """
 
     KERNEL = "kernel"
@@ -123,7 +124,7 @@ def _softmax(layer: Any) -> Role | None:  # noqa: ANN401 - Keras' own
 
 
 def _enlarge(layer: Any) -> Role | None:  # noqa: ANN401 - Keras' own
-    known = {"nearest": Role.PASS, "bilinear": Role.OPERATION}
+    known = {"nearest": Role.PASS, "bilinear": Role.AVERAGE}
     return known.get(layer.interpolation) if layer.data_format == "channels_last" else None
 
 

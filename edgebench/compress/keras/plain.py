@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import keras
 
 Shape = tuple[int | None, ...]
+# Operations of Keras that may take a number, or one a channel, in place of a tensor.
+WITH_NUMBER: Final = frozenset({"Add", "Subtract", "Multiply", "Divide", "TrueDivide"})
 # Sums of more than two tensors, as layers that take two.
 CHAINED: Final = frozenset({"Add", "Multiply", "Maximum", "Minimum"})
 
@@ -75,21 +77,58 @@ class _Splits:
         first: Any = args[0] if args else None
         if kind_of(old) in CHAINED and isinstance(first, (list, tuple)) and len(first) > 2:
             return _chain(old, new, first)
-        # The layers that others become take reals; Rescaling takes the bytes of a picture as well.
-        is_real = str(getattr(first, "dtype", "")).startswith("float")
-        parts = self._split(old, first.shape) if is_real else None
+        tensors = [arg for arg in args if _is_real(arg)]
+        parts = self._split(old, tensors[0], args) if len(tensors) == 1 else None
         if parts is None:
             return new(*args, **kwargs)
+        answer = tensors[0]
         for part in parts:
-            first = part.layer(first)
-        return first
+            answer = part.layer(answer)
+        return answer
 
-    def _split(self, layer: Any, shape: Shape) -> list[Part] | None:  # noqa: ANN401 - Keras' own
+    def _split(self, layer: Any, tensor: Any, args: Any) -> list[Part] | None:  # noqa: ANN401 - Keras' own
         if id(layer) not in self.made:
-            split = SPLITS.get(kind_of(layer))
+            kind, shape = kind_of(layer), tensor.shape
             end = layer.name if id(layer) in self.ends else None
-            self.made[id(layer)] = split(layer, shape, end) if split is not None else None
+            if kind in WITH_NUMBER and len(args) == 2:
+                self.made[id(layer)] = _with_number(layer, shape, end, args)
+            else:
+                split = SPLITS.get(kind)
+                self.made[id(layer)] = split(layer, shape, end) if split is not None else None
         return self.made[id(layer)]
+
+
+def _is_real(tensor: Any) -> bool:  # noqa: ANN401 - a tensor, or what else is an argument
+    """Whether it is a tensor of reals: Rescaling takes the bytes of a picture as well."""
+    import keras
+
+    return isinstance(tensor, keras.KerasTensor) and str(tensor.dtype).startswith("float")
+
+
+def _with_number(
+    layer: Any,  # noqa: ANN401 - Keras' own
+    shape: Shape,
+    end: str | None,
+    args: Sequence[Any],
+) -> list[Part] | None:
+    """An operation on a tensor and a number, or one number a channel: `x + 3`."""
+    channels = shape[-1]
+    number = np.asarray(args[1] if _is_real(args[0]) else args[0])
+    if channels is None or number.dtype.kind not in "fiu" or number.shape not in ((), (channels,)):
+        return None
+    value = np.broadcast_to(number.astype(np.float64), (channels,))
+    one, none, is_first = np.ones(channels), np.zeros(channels), _is_real(args[0])
+    match kind_of(layer):
+        case "Add":
+            return _affine(layer, shape, end, (one, value))
+        case "Subtract":
+            return _affine(layer, shape, end, (one, -value) if is_first else (-one, value))
+        case "Multiply":
+            return _affine(layer, shape, end, (value, none))
+        case _ if is_first:
+            return _affine(layer, shape, end, (1 / value, none))
+        case _:
+            return None
 
 
 def _chain(old: Any, last: Any, tensors: Sequence[Any]) -> Any:  # noqa: ANN401 - Keras' own
@@ -187,7 +226,7 @@ def _affine(
     scale, shift = (np.asarray(array, np.float32) for array in factors)
     name = f"{end}_kernel" if end and not is_map else layer.name
     depthwise = keras.layers.DepthwiseConv2D(1, name=name)
-    depthwise.trainable = layer.trainable and bool(layer.trainable_weights)
+    depthwise.trainable = bool(getattr(layer, "trainable_weights", ()))
     main = Part(layer=depthwise, weights=[scale.reshape(1, 1, -1, 1), shift])
     if is_map:
         return [main]

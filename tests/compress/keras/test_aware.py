@@ -137,8 +137,8 @@ def test_a_file_that_lost_a_bias_is_no_export(cases):
 def test_the_file_holds_what_is_promised(cases, name):
     """Layers that are called twice, and their rounded weights, are stored once."""
     found = cases[name]["tflite"]["found"]
-    # At most 19 channels are scaled by layers of their own, which no promise counts.
-    assert cases[name]["weights"] <= found["weights"] <= cases[name]["weights"] + 19
+    # At most 43 channels are scaled by layers of their own, which no promise counts.
+    assert cases[name]["weights"] <= found["weights"] <= cases[name]["weights"] + 43
     assert found["float_operations"] == {}
 
 
