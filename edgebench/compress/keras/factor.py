@@ -204,7 +204,7 @@ def _way(step: str) -> Way:
         source=Format.KERAS,
         target=Format.KERAS,
         function=factor_keras,
-        tools=("tensorflow", "keras", "tensorly"),
+        tools=("tensorflow", "keras", "numpy"),
         traits=traits_of,
     )
 
