@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from edgebench.compress.options import PICKING, TUNING, read_options
 from edgebench.compress.technique import Needs, Traits
-from edgebench.core import Step
+from edgebench.core import Format, Step
 from edgebench.errors import CompressionError, ConfigError
 
 FORMS: Final = ("float16", "int8", "int8-dynamic", "int8-weights", "int16x8", "int4-weights")
@@ -32,6 +32,7 @@ FORMS_OF: Final[Mapping[str, frozenset[str]]] = {
 REGEXES: Final = ("skip", "only")
 KEPT: Final = ("zeros", "clusters")
 NEEDS_KERAS: Final = "`aware` trains the model, and only a Keras model can be trained"
+NO_SCHEME: Final = "'scheme' is a choice that onnxruntime has; LiteRT knows signed activations only"
 SHOWN_NAMES: Final = 6
 SHOWN_CHARS: Final = 50
 
@@ -82,6 +83,17 @@ def read_aware(step: Step) -> Aware:
 def refuse_aware(step: Step) -> str | None:
     """Why the step cannot be done to a file that is no Keras model, if it is to be trained."""
     return NEEDS_KERAS if step.options.get("aware") is True else None
+
+
+def refuse_end(step: Step, target: Format) -> str | None:
+    """Why what a step with `aware = true` makes cannot be written in a format, or None."""
+    if step.options.get("aware") is not True:
+        return None
+    if target is Format.ONNX and read_aware(step).io == "int":
+        return "there is no place for the scale of an integer input; leave io = 'int' out"
+    if target is Format.TFLITE and "scheme" in step.options:
+        return NO_SCHEME
+    return None
 
 
 def option(step: Step, name: str) -> str:

@@ -43,6 +43,10 @@ def stages(model_format: Format, recipe: Recipe, target: Format) -> tuple[Stage,
         if reason is not None:
             msg = f"{str(step)!r} cannot be done to a {now} model: {reason}."
             raise ConfigError(msg, hint="Drop the option, or the format of this variant.")
+        reason = ways[now].ends(step, target)
+        if reason is not None:
+            msg = f"What {str(step)!r} makes cannot be written as {target}: {reason}."
+            raise ConfigError(msg, hint="Drop the option, or the format of this variant.")
         found.append(Stage(way=ways[now], step=step))
         now = ways[now].target
     if now is not target:

@@ -55,6 +55,8 @@ EFFECTS: Final[Mapping[str, Effect]] = {
     "tucker": SURGERY,
     "cp": SURGERY,
     "share": Effect(makes=frozenset({"ties"}), can_keep=WEIGHTS),
+    # One mean of several weights is none of them.
+    "share layers": Effect(makes=frozenset({"ties"}), destroys=WEIGHTS),
     # Each channel is multiplied by a number of its own: a zero stays one, a shared value does not.
     "fold bn": Effect(destroys=frozenset({"clusters"})),
     "fold": Effect(),
@@ -105,6 +107,8 @@ def _kind(step: Step) -> str:
         return "distil another"
     if step.name == "distil" and step.options.get("width") is not None:
         return "distil width"
+    if step.name == "share" and step.value != "identical":
+        return "share layers"
     if step.name == "step" and "tune" in step.options:
         return "step tuned"
     return step.name

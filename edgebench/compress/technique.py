@@ -163,6 +163,7 @@ class Way:
         revision: Raised when the function here changes what it makes: it ends the cache's answers.
         traits: What it depends on, given the step.
         refuse: Why this wording of the step is not possible on this way, or None.
+        ends: Why what this wording makes cannot be written in the format of the variant, or None.
         outside: Versions of programs that are no distribution of this environment.
         absent: Why such a program is not there, and the command that installs it; None where it is.
         takes: Whether this wording of the step is for this way at all: where it is not, the model
@@ -177,6 +178,7 @@ class Way:
     revision: int = 1
     traits: Callable[[Step | None], Traits] = lambda _: Traits()
     refuse: Callable[[Step], str | None] = lambda _: None
+    ends: Callable[[Step, Format], str | None] = lambda *_: None
     takes: Callable[[Step], bool] = lambda _: True
     outside: Callable[[], Mapping[str, str]] = dict
     absent: Callable[[], str | None] = lambda: None

@@ -130,6 +130,18 @@ def test_a_recipe_is_walked_by_these_ways(source, target, steps, expected):
             [{"quantize": "int8", "io": "int"}],
             "no place for the scale",
         ),
+        (
+            Format.KERAS,
+            Format.ONNX,
+            [{"quantize": "int8", "aware": True, "io": "int"}],
+            "cannot be written as onnx: there is no place for the scale",
+        ),
+        (
+            Format.KERAS,
+            Format.TFLITE,
+            [{"quantize": "int8", "aware": True, "scheme": "s8s8"}],
+            "cannot be written as tflite: 'scheme' is a choice",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_runs(source, target, steps, words):

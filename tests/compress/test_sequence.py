@@ -27,6 +27,7 @@ NARROW = Step(name="distil", value="self", options={"width": 0.5})
 ANOTHER = Step(name="distil", value="student.py:make")
 STUDENT = Step(name="student", value="zoo:lenet")
 SHARE = Step(name="share", value="identical")
+SHARE_LAYERS = Step(name="share", value=["conv1", "conv2"])
 FOLD_BN = Step(name="fold", value="bn")
 FOLD_CONSTANTS = Step(name="fold", value="constants")
 SPARSE = Step(name="sparse", value="encode")
@@ -88,6 +89,7 @@ def test_an_order_in_which_nothing_is_lost_is_taken(steps):
         ((CLUSTER, CLUSTER), "destroy the clusters", "An order that works"),
         ((CLUSTER, FOLD_BN), "destroy the clusters", "fold bn; prune; cluster"),
         ((SHARE, LOWRANK), "destroy the shared weights", "An order that works"),
+        ((PRUNE, SHARE_LAYERS), "destroy the zeros that 'prune 80 %'", "share; fold bn; prune"),
         ((TUCKER, STUDENT), "destroy the smaller layers that 'tucker evbmf'", "student, filters"),
         ((FILTERS, ANOTHER), "destroy the smaller layers", "An order that works"),
         *(

@@ -31,7 +31,7 @@ from edgebench.compress.keras.material import Samples
 from edgebench.compress.keras.plain import plain
 from edgebench.compress.keras.rounding import Rounding, named, rounded, unknown
 from edgebench.compress.keras.surgery import flat
-from edgebench.compress.quantize import Aware, pick, read_aware
+from edgebench.compress.quantize import Aware, pick, read_aware, refuse_end
 from edgebench.compress.technique import Needs, Outcome, Promises, Task, Traits, Way
 from edgebench.core import Format, Step
 from edgebench.errors import CompressionError
@@ -217,4 +217,5 @@ WAY: Final = Way(
     tools=("tensorflow", "keras"),
     traits=_traits,
     takes=lambda step: step.options.get("aware") is True,
+    ends=refuse_end,
 )

@@ -15,7 +15,6 @@ from edgebench.compress.keras.source import Source, check_stateless, open_keras,
 from edgebench.compress.loads import check_loads
 from edgebench.compress.technique import Outcome, Task
 from edgebench.core import Artifact, Format
-from edgebench.errors import CompressionError
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -101,16 +100,9 @@ def _to_onnx(source: Source, path: Path) -> None:
 
 
 def _to_integer_onnx(source: Source, path: Path, ends: Ends) -> None:
-    """By way of TFLite: of a rounded function tf2onnx keeps the weights as float.
-
-    Raises:
-        CompressionError: The model is to take integers.
-    """
+    """By way of TFLite: of a rounded function tf2onnx keeps the weights as float."""
     from edgebench.compress.onnx.integer import convert_integers
 
-    if ends.io == "int":
-        msg = "An ONNX file has no place for the scale of an integer input."
-        raise CompressionError(msg, hint="Leave io = 'int' out, or make a .tflite.")
     with tempfile.TemporaryDirectory() as folder:
         between = Path(folder) / "model.tflite"
         between.write_bytes(_to_tflite(source, io="float"))

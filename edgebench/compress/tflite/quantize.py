@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebench.compress.quantize import chosen, option, refuse_aware, traits_of
+from edgebench.compress.quantize import NO_SCHEME, chosen, option, refuse_aware, traits_of
 from edgebench.compress.technique import Outcome, Task, Traits, Way
 from edgebench.compress.tflite.graph import Counts, read_tflite_counts
 from edgebench.compress.tflite.signed import with_signature
@@ -77,7 +77,7 @@ def _refuse(step: Step) -> str | None:
     if (reason := refuse_aware(step)) is not None:
         return reason
     if "scheme" in step.options:
-        return "'scheme' is a choice that onnxruntime has; LiteRT knows signed activations only"
+        return NO_SCHEME
     if option(step, "calibrate") != "minmax":
         return "litert-quantizer calibrates by minmax only"
     if step.value == "int16x8" and option(step, "granularity") == "tensor":
