@@ -310,6 +310,9 @@ class MeasureProtocol:
         ci_ratio: Half-width of the 95 % interval of the median, over the median.
         margin_ratio: Smallest difference between two variants that is called one.
         memory_processes: Processes of the memory pass.
+        gate_wait_s: How long is waited before a process for the device to be cool and quiet.
+        repeats_max: How often a process is run anew that was throttled or starved.
+        cooldown_s: Pause before that.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -329,6 +332,9 @@ class MeasureProtocol:
     sample_max_s: float
     memory_processes: int
     timeout_s: float
+    gate_wait_s: float = 0.0
+    repeats_max: int = 0
+    cooldown_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,7 +381,10 @@ class Process:
         load_ns: Opening the model, up to the first inference.
         first_ns: The first inference.
         is_steady: Whether the latency had settled before the samples began.
-        state: What the device said of itself before and after; empty until it is asked.
+        state: What the device said of itself meanwhile, by name with its unit.
+        suspect: What of it deserves doubt.
+        invalid: What of it spoilt the samples.
+        repeats: How often the process was run anew because its samples were spoilt.
     """
 
     block: int
@@ -388,6 +397,9 @@ class Process:
     is_steady: bool
     samples: int
     state: Mapping[str, JsonValue] = field(default_factory=dict)
+    suspect: tuple[Reason, ...] = ()
+    invalid: tuple[Reason, ...] = ()
+    repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,29 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSpec:
+    """What is read again and again beside the runner, by a process of its own.
+
+    Attributes:
+        sources: Each with `name`, `path` or `argv`, `period_s`, and `stream` where the program
+            speaks by itself.
+        cpus: Where the watcher runs; None for anywhere.
+    """
+
+    sources: tuple[Mapping[str, JsonValue], ...]
+    cpus: tuple[int, ...] | None = None
+    output: str = "watch.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """How long the device is idle before and after the energy pass, and at work in between."""
+
+    idle_s: float = 10.0
+    active_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerJob:
     """What the runner is asked. Paths are the device's; relative ones are to the job's folder.
 
@@ -52,10 +75,12 @@ class RunnerJob:
         save_inputs: Where the runner writes the inputs that it generated.
         shapes: Values of free axes by input name; an axis not named is 1.
         ranges: `[low, high]` for generated values by input name.
+        cpus: The cores that the runner may use; None for all.
+        windows: Of the energy pass.
     """
 
     schema: Literal["edgebench.job/1"] = JOB_SCHEMA
-    kind: Literal["latency", "memory", "outputs"]
+    kind: Literal["latency", "memory", "outputs", "energy"]
     model: str
     runtime: Runtime
     threads: int = 1
@@ -67,6 +92,9 @@ class RunnerJob:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     seed: int = 0
     loop: Loop = field(default_factory=Loop)
+    cpus: tuple[int, ...] | None = None
+    watch: WatchSpec | None = None
+    windows: Windows = field(default_factory=Windows)
     result: str = "result.json"
     samples: str = "samples.npz"
     outputs: str = "outputs.npz"
@@ -86,6 +114,52 @@ class LatencyResult:
     warmup_s: float
     is_steady: bool
     samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduling:
+    """How the kernel treated the runner while it took its samples, all threads together.
+
+    Attributes:
+        run_ns: On a core; None where the kernel does not count it, likewise `wait_ns`.
+        wait_ns: Ready for a core that somebody else had.
+    """
+
+    run_ns: int | None
+    wait_ns: int | None
+    involuntary_switches: int
+    voluntary_switches: int
+    major_faults: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateResult:
+    """What the runner knows of the state that its samples were taken in.
+
+    Attributes:
+        begin_ns: When the samples began, on the device's CLOCK_MONOTONIC; likewise `end_ns`.
+        canary_ns: A fixed piece of work, before and after.
+        cpus: Where the runner was allowed to run, read back.
+        is_watched: Whether the watcher wrote down all that it read; None where there was none.
+    """
+
+    begin_ns: int
+    end_ns: int
+    canary_ns: tuple[int, int]
+    scheduling: Scheduling
+    cpus: tuple[int, ...]
+    is_watched: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyResult:
+    """The windows of the energy pass, each `(begin, end)` on the device's CLOCK_MONOTONIC."""
+
+    idle_before_ns: tuple[int, int]
+    active_ns: tuple[int, int]
+    idle_after_ns: tuple[int, int]
+    inferences: int
+    is_watched: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +185,8 @@ class RunnerResult:
     inputs_made: Mapping[str, JsonValue] = field(default_factory=dict)
     latency: LatencyResult | None = None
     memory: MemoryProcess | None = None
+    state: StateResult | None = None
+    energy: EnergyResult | None = None
 
 
 _RESULT = TypeAdapter(RunnerResult)

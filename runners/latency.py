@@ -4,6 +4,9 @@ import array
 import gc
 import time
 
+import scheduling
+from canary import canary_ns
+
 # Warm-up is judged on this many blocks, one half against the other.
 BLOCKS = 10
 STEADY_RATIO = 0.01
@@ -113,7 +116,18 @@ def measure(invoke, loop):
     start = time.perf_counter_ns()
     invoke()
     first_ns = time.perf_counter_ns() - start
+    before_ns = canary_ns()
     warmth, typical_ns = warm_up(invoke, loop)
+    counted = scheduling.snapshot()
+    begin_ns = time.perf_counter_ns()
     samples = sample(invoke, loop, typical_ns)
+    end_ns = time.perf_counter_ns()
+    counted = scheduling.difference(counted, scheduling.snapshot())
+    state = {
+        "begin_ns": begin_ns,
+        "end_ns": end_ns,
+        "canary_ns": [before_ns, canary_ns()],
+        "scheduling": counted,
+    }
     gc.enable()
-    return dict(warmth, first_ns=first_ns, samples=len(samples)), samples
+    return dict(warmth, first_ns=first_ns, samples=len(samples)), samples, state

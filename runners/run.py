@@ -165,20 +165,46 @@ def prepare(model, fed):
     return time.perf_counter_ns() - start
 
 
-def latency_pass(task):
-    import latency
-
-    backend, runtime, package = load_runtime(task)
+def opened(task, backend, runtime):
+    """What is invoked in a timed pass, and how long opening it took."""
     samples = read_inputs(task)
     model, open_ns = open_model(task, backend, runtime)
     fed = first_sample(task, samples, model)
     load_ns = open_ns + prepare(model, fed)
-    del samples
-    found, times = latency.measure(model.bind(fed), task.job["loop"])
+    return model.bind(fed), load_ns
+
+
+def latency_pass(task):
+    import latency
+    import scheduling
+    import watching
+
+    cpus = scheduling.keep_to(task.job.get("cpus"))
+    watcher = watching.start(task.folder, task.job.get("watch"))
+    backend, runtime, package = load_runtime(task)
+    invoke, load_ns = opened(task, backend, runtime)
+    found, times, state = latency.measure(invoke, task.job["loop"])
+    state["is_watched"] = watcher.end() if watcher else None
+    task.answer["state"] = dict(state, cpus=cpus)
     task.answer["latency"] = dict(found, load_ns=load_ns)
     import numpy
 
     save_arrays(task.path("samples"), {"latency_ns": numpy.array(times, dtype=numpy.int64)})
+    return runtime, package
+
+
+def energy_pass(task):
+    import energy
+    import scheduling
+    import watching
+
+    scheduling.keep_to(task.job.get("cpus"))
+    watcher = watching.start(task.folder, task.job.get("watch"))
+    backend, runtime, package = load_runtime(task)
+    invoke, _ = opened(task, backend, runtime)
+    found = energy.measure(invoke, task.job["loop"], task.job["windows"])
+    found["is_watched"] = watcher.end() if watcher else None
+    task.answer["energy"] = found
     return runtime, package
 
 
@@ -219,7 +245,12 @@ def outputs_pass(task):
     return runtime, package
 
 
-PASSES = {"latency": latency_pass, "memory": memory_pass, "outputs": outputs_pass}
+PASSES = {
+    "latency": latency_pass,
+    "memory": memory_pass,
+    "outputs": outputs_pass,
+    "energy": energy_pass,
+}
 
 
 def finish(task, status, **more):

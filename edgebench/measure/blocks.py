@@ -1,15 +1,21 @@
 """Latency in blocks: in each, every cell runs once, as a process of its own, in shuffled order."""
 
+import functools
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from edgebench.core import MeasureProtocol, Progress, Reason, Recorded
+import numpy as np
+from numpy.typing import NDArray
+
+from edgebench.core import MeasureProtocol, Process, Progress, Reason, Recorded
+from edgebench.device.patience import patiently
 from edgebench.errors import JobFailed
 from edgebench.measure.cell import Task, ended, finished, is_finished
 from edgebench.measure.protocol import block_order
 from edgebench.measure.session import Bench, measure_latency
+from edgebench.measure.state.gate import wait_for_calm
 from edgebench.measure.stats import summarize
 
 
@@ -64,19 +70,40 @@ def _one_process(
     recorded: Recorded,
     place: tuple[int, int],
 ) -> Recorded:
-    block, position = place
     try:
-        process, samples = measure_latency(
-            bench, task.job, protocol, inputs=task.sample, block=block, position=position
-        )
+        process, samples = _calm_process(bench, task, protocol, place)
     except JobFailed as error:
         return ended(recorded, Reason(error.reason), error.in_full())
     processes = (*recorded.measurement.processes, process)
     return replace(
         recorded,
         measurement=replace(recorded.measurement, processes=processes),
-        samples={**recorded.samples, block: samples},
+        samples={**recorded.samples, process.block: samples},
     )
+
+
+def _calm_process(
+    bench: Bench, task: Task, protocol: MeasureProtocol, place: tuple[int, int]
+) -> tuple[Process, NDArray[np.int64]]:
+    """One process, once the device is calm; again, after a pause, where its samples were spoilt.
+
+    The last one counts, spoilt or not: what spoils every process is how the device is.
+    """
+    block, position = place
+    repeats = 0
+    calm = functools.partial(
+        wait_for_calm, bench.device.transport, bench.rest, wait_s=protocol.gate_wait_s
+    )
+    while True:
+        waited_s, unrest = patiently(calm)
+        process, samples = measure_latency(
+            bench, task.job, protocol, inputs=task.sample, block=block, position=position
+        )
+        if not process.invalid or repeats >= protocol.repeats_max:
+            state = {**process.state, "gate_waited_s": round(waited_s, 1), "gate_unrest": unrest}
+            return replace(process, state=state, repeats=repeats), samples
+        repeats += 1
+        time.sleep(protocol.cooldown_s)
 
 
 def _finish_narrow(

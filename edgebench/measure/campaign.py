@@ -24,6 +24,8 @@ from edgebench.measure.agreement import agreement, is_wrong
 from edgebench.measure.blocks import measure_blocks
 from edgebench.measure.cell import Task, begin, ended, is_finished
 from edgebench.measure.session import Bench, compute_outputs, measure_memory
+from edgebench.measure.state.gate import look_calm
+from edgebench.measure.state.monitors import arm
 
 
 def measure_device(
@@ -78,12 +80,14 @@ def _provision_all(
 ) -> tuple[dict[str, Bench], dict[str, DeviceError]]:
     benches: dict[str, Bench] = {}
     broken: dict[str, DeviceError] = {}
+    watches = patiently(lambda: arm(device.transport, device.profile))
+    rest = patiently(lambda: look_calm(device.transport))
     for runtime in dict.fromkeys(task.job.runtime for task in tasks):
         try:
             launch = patiently(
                 functools.partial(provision, device, runtime, cache=cache, progress=progress)
             )
-            benches[runtime] = Bench(device=device, launch=launch)
+            benches[runtime] = Bench(device=device, launch=launch, watches=watches, rest=rest)
         except DeviceLost:
             raise
         except DeviceError as error:

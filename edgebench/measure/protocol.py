@@ -27,6 +27,9 @@ PRESETS: Final[Mapping[str, MeasureProtocol]] = {
         sample_max_s=3.0,
         memory_processes=3,
         timeout_s=300.0,
+        gate_wait_s=2.0,
+        repeats_max=1,
+        cooldown_s=2.0,
     ),
     "standard": MeasureProtocol(
         preset="standard",
@@ -42,6 +45,9 @@ PRESETS: Final[Mapping[str, MeasureProtocol]] = {
         sample_max_s=20.0,
         memory_processes=3,
         timeout_s=600.0,
+        gate_wait_s=60.0,
+        repeats_max=2,
+        cooldown_s=30.0,
     ),
     # For a board whose clock is locked: there 2 % is a difference, and 30 blocks can show it.
     "strict": MeasureProtocol(
@@ -58,6 +64,9 @@ PRESETS: Final[Mapping[str, MeasureProtocol]] = {
         sample_max_s=60.0,
         memory_processes=5,
         timeout_s=1800.0,
+        gate_wait_s=300.0,
+        repeats_max=3,
+        cooldown_s=90.0,
     ),
 }
 

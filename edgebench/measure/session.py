@@ -27,6 +27,10 @@ from edgebench.device.patience import patiently
 from edgebench.device.provision import Launch
 from edgebench.errors import DeviceError, DeviceFull, DeviceLost, JobFailed
 from edgebench.measure.protocol import loop_of
+from edgebench.measure.state.gate import Calm
+from edgebench.measure.state.monitor import Seen, Watch
+from edgebench.measure.state.monitors import judged, watch_spec
+from edgebench.measure.watched import Watched, read_watched
 from edgebench.runner import RunnerJob, RunnerResult, Runtime, read_result, run_here
 
 # How the runner ends by itself: with an answer, or with one that says why there is none.
@@ -50,11 +54,15 @@ class Bench:
     """A device that is ready to measure: its runtime is there, and how to start it is known.
 
     Attributes:
+        watches: What is watched of its state while samples are taken.
+        rest: How it was before anything ran.
         placed: Files that this session has delivered: none is hashed for every process anew.
     """
 
     device: Device
     launch: Launch
+    watches: tuple[Watch, ...] = ()
+    rest: Calm = field(default_factory=Calm)
     placed: dict[Path, PurePosixPath] = field(default_factory=dict, repr=False)
 
 
@@ -80,10 +88,13 @@ def measure_latency(
     with _ran(bench, asked, name=f"{job.key}.b{block}", protocol=protocol, quiet_s=quiet_s) as done:
         with np.load(done.file(asked.samples)) as archive:
             samples = archive["latency_ns"].astype(np.int64)
-        found = done.result.latency
-    if found is None:
-        msg = "The runner answered a latency pass without a latency."
+        found, state = done.result.latency, done.result.state
+        watched = _watched(done, asked)
+    if found is None or state is None:
+        msg = "The runner answered a latency pass without a latency and its state."
         raise JobFailed(msg, reason=Reason.RUNTIME_ERROR)
+    seen = Seen(readings=watched.readings, state=state, samples=found.samples)
+    finding = judged(bench.watches, seen)
     process = Process(
         block=block,
         position=position,
@@ -94,8 +105,19 @@ def measure_latency(
         warmup_s=found.warmup_s,
         is_steady=found.is_steady,
         samples=found.samples,
+        state={**finding.facts, "cpus": list(state.cpus), "watching_cores": watched.cost_ratio},
+        suspect=finding.suspect,
+        invalid=finding.invalid,
     )
     return process, samples
+
+
+def _watched(done: "_Done", asked: RunnerJob) -> Watched:
+    """What was read beside the runner; nothing where the watcher did not get to write it down."""
+    state = done.result.state
+    if asked.watch is None or state is None or not state.is_watched:
+        return Watched()
+    return read_watched(done.file(asked.watch.output).read_bytes())
 
 
 def measure_memory(
@@ -190,6 +212,7 @@ def _asked(
         inputs=str(_delivered(bench, inputs)),
         seed=protocol.seed,
         loop=loop_of(protocol),
+        watch=watch_spec(bench.watches) if kind == "latency" else None,
     )
 
 

@@ -45,6 +45,6 @@ def test_the_first_inference_is_no_sample():
         "sample_max_s": 1.0,
     }
     calls = []
-    found, samples = latency.measure(lambda: calls.append(1), loop)
+    found, samples, _ = latency.measure(lambda: calls.append(1), loop)
     assert len(calls) == 1 + found["warmup_invokes"] + len(samples)
     assert found["samples"] == len(samples) == 20

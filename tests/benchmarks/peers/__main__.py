@@ -10,10 +10,8 @@ FOLDER: broken off and started again, it goes on where it was. Prints the table 
 """
 
 import argparse
-import gzip
 import json
 import os
-import statistics
 import subprocess
 import sys
 import venv
@@ -26,19 +24,17 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from edgebench.cli.desk import cache_folder
-from edgebench.compress.inspect import read_artifact
 from edgebench.compress.options import Common, Tune, common_of
 from edgebench.compress.pipeline import build, open_model
 from edgebench.compress.recipe import parse_step
 from edgebench.core import Format, Recipe
-from edgebench.data import accuracy, inputs_for, load_dataset, load_metric
-from edgebench.runner import RunnerJob, run_here
-from tests.benchmarks.techniques import DATA
+from edgebench.data import load_dataset
+from tests.benchmarks.judged import Numbers, evaluate
+from tests.benchmarks.techniques import DATA, spread
 
 TORCH = ("torch==2.13.0", "torch-pruning==1.6.1", "nncf==3.4.0", "torchao", "onnx", "onnxruntime")
 LEARNING_RATE = 1e-3
 SUFFIX = {Format.TFLITE: ".tflite", Format.ONNX: ".onnx"}
-RUNTIMES: Any = {".tflite": "litert", ".onnx": "onnxruntime"}
 
 
 def ours(tune: str) -> dict[str, tuple[list[Any], tuple[Format, ...]]]:
@@ -117,32 +113,6 @@ def torch_python(base: Path) -> Path:
     return python
 
 
-def evaluate(path: Path, base: Path, dataset: Any) -> dict[str, float]:
-    """Accuracy on the test images, and sizes in bytes."""
-    artifact = read_artifact(path)
-    images, folder = base / "test.npz", base / "run"
-    np.savez(images, **inputs_for(dataset.test.x, artifact.inputs))  # type: ignore[arg-type]  # its stub takes allow_pickle for an array
-    job = RunnerJob(
-        kind="outputs", model=str(path), runtime=RUNTIMES[path.suffix], inputs=str(images)
-    )
-    run_here(job, folder, timeout_s=3600)
-    with np.load(folder / job.outputs) as outputs:
-        arrays = {key: outputs[key] for key in outputs.files}
-    content = path.read_bytes()
-    metric = load_metric("top1", base=base)
-    return {
-        "top1": 100 * accuracy(metric, arrays, dataset.test.y, on="host").value,
-        "file": len(content) / 1000,
-        "gzip": len(gzip.compress(content, 9)) / 1000,
-    }
-
-
-def show(values: list[float], form: str) -> str:
-    mean = format(statistics.mean(values), form)
-    low, high = format(min(values), form), format(max(values), form)
-    return mean if low == high else f"{mean} ({low}…{high})"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -177,13 +147,13 @@ def main() -> None:
 
 def report(made: Path, base: Path) -> None:
     dataset = load_dataset("data.py:load", base=base)
-    rows: dict[tuple[str, str, str], list[dict[str, float]]] = defaultdict(list)
+    rows: dict[tuple[str, str, str], list[Numbers]] = defaultdict(list)
     for path in sorted(made.iterdir()):
         who, what, _ = path.stem.split("__")
         rows[what, path.suffix, who].append(evaluate(path, base, dataset))
     print("| what | format | by | top-1 % | file kB | gzip kB |\n|---|---|---|---|---|---|")
     for (what, suffix, who), group in sorted(rows.items()):
-        words = [show([one[key] for one in group], ".2f") for key in ("top1", "file", "gzip")]
+        words = [spread([one[key] for one in group], ".2f") for key in ("top1", "file", "gzip")]
         print(f"| {what} | {suffix[1:]} | {who} | " + " | ".join(words) + " |")
 
 

@@ -1,0 +1,89 @@
+"""Whether the cores ran at their full clock.
+
+https://docs.kernel.org/cpu-freq/cpufreq-stats.html
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from edgebench.core import DeviceProfile, Reason
+from edgebench.device.look import Listing
+from edgebench.measure.state.monitor import PERIOD_S, Finding, Monitor, Seen, Watch
+from edgebench.measure.watch import Reading, Source
+
+PREFIX: Final = "time_in_state "
+POLICY: Final = "/sys/devices/system/cpu/cpufreq/policy*"
+TOP_STATES: Final = 2
+SHARE_MIN: Final = 0.99
+# The kernel counts in ticks of 10 ms: a span of fewer says nothing.
+TICKS_MIN: Final = 10
+
+
+def time_in_state(text: str) -> dict[int, int]:
+    r"""Ticks by frequency in kHz.
+
+    >>> time_in_state("600000 100\n1500000 250\n")
+    {600000: 100, 1500000: 250}
+    """
+    rows = (line.split() for line in text.splitlines())
+    return {int(row[0]): int(row[1]) for row in rows if len(row) == 2 and "".join(row).isdigit()}
+
+
+def cpu_list(text: str) -> frozenset[int]:
+    r"""CPUs as the kernel lists them.
+
+    >>> sorted(cpu_list("0-2,5\n")), sorted(cpu_list("4 5 6\n"))
+    ([0, 1, 2, 5], [4, 5, 6])
+    """
+    found: set[int] = set()
+    for first, last in re.findall(r"(\d+)(?:-(\d+))?", text):
+        found |= set(range(int(first), int(last or first) + 1))
+    return frozenset(found)
+
+
+def top_share(readings: Sequence[Reading]) -> float | None:
+    """Share of the time between first and last reading in the two highest clocks."""
+    if len(readings) < 2:
+        return None
+    first, last = time_in_state(readings[0].text or ""), time_in_state(readings[-1].text or "")
+    spent = {clock: ticks - first.get(clock, 0) for clock, ticks in last.items()}
+    total = sum(spent.values())
+    if total < TICKS_MIN:
+        return None
+    return sum(spent[clock] for clock in sorted(spent)[-TOP_STATES:]) / total
+
+
+def _arm(listing: Listing, _: DeviceProfile) -> Watch | None:
+    paths = [path for path in sorted(listing.files) if path.endswith("/stats/time_in_state")]
+    cpus: dict[str, frozenset[int]] = {}
+    sources = []
+    for path in paths:
+        folder = path.removesuffix("/stats/time_in_state")
+        name = folder.rpartition("/")[2]
+        cpus[name] = cpu_list(listing.files.get(f"{folder}/related_cpus", ""))
+        sources.append(Source(name=f"{PREFIX}{name}", path=path, period_s=PERIOD_S))
+    return Watch(sources=tuple(sources), judge=lambda seen: judge(seen, cpus)) if sources else None
+
+
+def judge(seen: Seen, cpus: Mapping[str, frozenset[int]]) -> Finding:
+    """The share of time at full clock, of the cluster that was kept busiest.
+
+    A runner that may use several clusters keeps one busy; the others rest at low clocks.
+    """
+    shares = {}
+    for name, readings in seen.of(PREFIX):
+        share = top_share(readings)
+        if share is not None and cpus.get(name, frozenset()) & set(seen.state.cpus):
+            shares[name] = share
+    if not shares:
+        return Finding()
+    best = max(shares.values())
+    unstable = (Reason.FREQ_UNSTABLE,) if best < SHARE_MIN else ()
+    return Finding(facts={"full_clock_ratio": round(best, 4)}, suspect=unstable)
+
+
+FREQUENCY: Final = Monitor(
+    arm=_arm,
+    globs=(f"{POLICY}/stats/time_in_state", f"{POLICY}/related_cpus"),
+)
