@@ -37,6 +37,15 @@ def _bisected(share: float, dof: int) -> float:
     return (low + high) / 2
 
 
+def t_share_below(t: float, dof: int) -> float:
+    """Which share of the distribution lies below `t`; its error is that of a sum of `dof` terms.
+
+    >>> round(t_share_below(2.7764, 4), 4)
+    0.975
+    """
+    return _share_below(t, dof) if math.isfinite(t) else float(t > 0)
+
+
 def _share_below(t: float, dof: int) -> float:
     """Abramowitz and Stegun, 26.7.3 and 26.7.4: a finite sum where `dof` is whole."""
     angle = math.atan(t / math.sqrt(dof))

@@ -7,36 +7,29 @@ and its neighbours, so that an interval over them would call two launches of one
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.core import Process, Reason
-from edgebench.student_t import t_quantile
+from edgebench.measure.changepoints import is_multimodal, last_change, settled
+from edgebench.measure.comparison import Comparison, Samples, Verdict, compare
+from edgebench.measure.intervals import Interval, mean_interval, mean_interval_of
+from edgebench.measure.outliers import outliers
+from edgebench.measure.percentiles import PERCENTILE_SAMPLES, median_over, percentiles_over
 
-# Fewest samples, of all processes together, for a percentile with 99 % confidence that no more
-# than its share lies above: the rule of MLPerf's early stopping.
-PERCENTILE_SAMPLES: Final[Mapping[int, int]] = {90: 64, 99: 662}
-
-Samples = Mapping[int, NDArray[np.int64]]
-Verdict = Literal[
-    "faster", "slower", "different_but_small", "equivalent", "inconclusive", "incomparable"
+__all__ = [
+    "PERCENTILE_SAMPLES",
+    "Comparison",
+    "Interval",
+    "LatencySummary",
+    "Samples",
+    "Verdict",
+    "compare",
+    "mean_interval",
+    "mean_interval_of",
+    "summarize",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A value with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def half_width_ratio(self) -> float:
-        """Half of the interval's width, over the value."""
-        return (self.high - self.low) / 2 / abs(self.value) if self.value else math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,20 +37,27 @@ class LatencySummary:
     """The latency of a cell, in nanoseconds.
 
     Attributes:
-        p50: Geometric mean of the medians of the processes, its interval by t on their logs.
-        p90: None where all processes together have too few samples for it; likewise `p99`.
+        p50: Geometric mean of the medians of the processes, its interval by t on their logs. Like
+            the other percentiles it is of the samples after the last change of level, where most
+            of a process came after it.
+        p90: None where there are too few samples for it; likewise `p95`, `p99` and `p99_9`.
         mean: Of all samples; one interrupted inference moves it, hence not the headline.
         min: Of all samples.
         n: Samples of all processes.
         cv_between: Spread of the processes' medians over their mean; None with one process.
         load_ns: Median over the processes; likewise `first_ns`.
+        outliers: Samples after the last change that are far from the median of their process; they
+            count in every number all the same.
+        before_change: Samples before the last change of level, which no percentile is of.
         reasons: Why the latency deserves doubt.
         missing: Why a percentile is None.
     """
 
     p50: Interval
     p90: Interval | None
+    p95: Interval | None
     p99: Interval | None
+    p99_9: Interval | None
     mean: float
     min: float
     n: int
@@ -65,22 +65,15 @@ class LatencySummary:
     cv_between: float | None
     load_ns: float
     first_ns: float
+    outliers: int
+    before_change: int
     reasons: tuple[Reason, ...] = ()
     missing: Mapping[str, Reason] = field(default_factory=dict)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """One cell against another.
-
-    Attributes:
-        ratio: Time of the cell over time of the reference, paired by block.
-        blocks: How many blocks hold both.
-    """
-
-    ratio: Interval
-    verdict: Verdict
-    blocks: int
+    @property
+    def outliers_share(self) -> float:
+        """Which share of the samples after the last change are outliers."""
+        return self.outliers / (self.n - self.before_change)
 
 
 def summarize(
@@ -96,31 +89,38 @@ def summarize(
     if not kept:
         return None
     pooled = np.concatenate(kept)
-    medians = np.array([np.median(block) for block in kept])
-    p50 = _over_processes(kept, 50)
-    percentiles = {
-        name: _over_processes(kept, share) if pooled.size >= least else None
-        for share, least in PERCENTILE_SAMPLES.items()
-        for name in (f"p{share}",)
-    }
+    changes = [last_change(block) for block in kept]
+    steady = [settled(block, change) for block, change in zip(kept, changes, strict=True)]
+    p50 = median_over(steady)
+    percentiles = percentiles_over(steady)
+    doubts = _doubts(p50, processes, len(kept), ci_ratio)
     return LatencySummary(
         p50=p50,
         p90=percentiles["p90"],
+        p95=percentiles["p95"],
         p99=percentiles["p99"],
+        p99_9=percentiles["p99_9"],
         mean=float(pooled.mean()),
         min=float(pooled.min()),
         n=int(pooled.size),
         processes=len(kept),
-        cv_between=float(medians.std(ddof=1) / medians.mean()) if len(kept) > 1 else None,
+        cv_between=_cv_between(steady),
         load_ns=_median(processes, lambda process: process.load_ns),
         first_ns=_median(processes, lambda process: process.first_ns),
-        reasons=tuple(_doubts(p50, processes, len(kept), ci_ratio)),
+        outliers=sum(outliers(block) for block in steady),
+        before_change=int(pooled.size) - sum(block.size for block in steady),
+        reasons=(*doubts, *_changed(kept, changes)),
         missing={name: Reason.PERCENTILE_N for name, p in percentiles.items() if p is None},
     )
 
 
 def _median(processes: Sequence[Process], pick: Callable[[Process], int]) -> float:
     return float(np.median([pick(process) for process in processes])) if processes else math.nan
+
+
+def _cv_between(steady: Sequence[NDArray[np.int64]]) -> float | None:
+    medians = np.array([np.median(block) for block in steady])
+    return float(medians.std(ddof=1) / medians.mean()) if medians.size > 1 else None
 
 
 def _doubts(
@@ -137,106 +137,7 @@ def _doubts(
     return doubts
 
 
-def _over_processes(kept: Sequence[NDArray[np.int64]], share: int) -> Interval:
-    """A percentile with the interval between processes, or within the one that there is.
-
-    That of a single process is too narrow, for it cannot know how launches differ; `summarize`
-    says so by `too_few_samples`.
-    """
-    values = np.array([np.percentile(block, share) for block in kept])
-    if len(kept) > 1:
-        return _exponential(mean_interval_of(np.log(np.maximum(values, 1.0))))
-    low, high = _order_statistics(np.sort(kept[0]), share / 100)
-    return Interval(value=float(values[0]), low=low, high=high)
-
-
-def _order_statistics(ordered: NDArray[np.int64], share: float) -> tuple[float, float]:
-    """Interval of a quantile that holds whatever the distribution; the extremes where n is few."""
-    n = ordered.size
-    spread = 1.96 * math.sqrt(n * share * (1 - share))
-    low = max(math.floor(n * share - spread), 0)
-    high = min(math.ceil(n * share + spread), n - 1)
-    return float(ordered[low]), float(ordered[high])
-
-
-def _exponential(interval: Interval) -> Interval:
-    return Interval(
-        value=math.exp(interval.value), low=math.exp(interval.low), high=math.exp(interval.high)
-    )
-
-
-def mean_interval_of(values: NDArray[np.float64]) -> Interval:
-    """Mean of at least two values with its 95 % t interval."""
-    mean = float(values.mean())
-    error = float(values.std(ddof=1)) / math.sqrt(values.size)
-    reach = t_quantile(0.975, values.size - 1) * error
-    return Interval(value=mean, low=mean - reach, high=mean + reach)
-
-
-def mean_interval(values: NDArray[np.float64]) -> Interval | None:
-    """Mean with its 95 % t interval; None where fewer than two values leave no interval.
-
-    >>> mean_interval(np.array([1.0, 2.0, 3.0])).value
-    2.0
-    """
-    return mean_interval_of(np.asarray(values, dtype=np.float64)) if len(values) > 1 else None
-
-
-def compare(samples: Samples, reference: Samples, *, margin_ratio: float) -> Comparison:
-    """A cell against a reference, by the log ratios of the medians within each block.
-
-    What drifts from block to block meets both and cancels. Without two common blocks there is no
-    interval between processes: the ratio is then given with that within them, and no verdict.
-
-    Raises:
-        ValueError: One of the two has no samples.
-    """
-    common = sorted(
-        block
-        for block in samples.keys() & reference.keys()
-        if samples[block].size and reference[block].size
-    )
-    if len(common) < 2:
-        return _unpaired(samples, reference, len(common))
-    logs = np.array(
-        [math.log(_middle(samples[block]) / _middle(reference[block])) for block in common]
-    )
-    on_logs = mean_interval_of(logs)
-    return Comparison(
-        ratio=_exponential(on_logs),
-        verdict=_verdict(on_logs, math.log1p(margin_ratio)),
-        blocks=len(common),
-    )
-
-
-def _middle(block: NDArray[np.int64]) -> float:
-    return max(float(np.median(block)), 1.0)
-
-
-def _verdict(on_logs: Interval, margin: float) -> Verdict:
-    """Which side of the margin the whole interval lies on, if it lies on one."""
-    low, high = on_logs.low, on_logs.high
-    if high < -margin:
-        return "faster"
-    if low > margin:
-        return "slower"
-    if low < -margin or high > margin:
-        return "inconclusive"
-    return "different_but_small" if low > 0 or high < 0 else "equivalent"
-
-
-def _unpaired(samples: Samples, reference: Samples, blocks: int) -> Comparison:
-    sides = [[b for b in side.values() if b.size] for side in (samples, reference)]
-    if not all(sides):
-        msg = "A comparison needs samples on both sides."
-        raise ValueError(msg)
-    ours, theirs = (_over_processes(side, 50) for side in sides)
-    return Comparison(
-        ratio=Interval(
-            value=ours.value / theirs.value,
-            low=ours.low / theirs.high,
-            high=ours.high / theirs.low,
-        ),
-        verdict="inconclusive" if blocks else "incomparable",
-        blocks=blocks,
-    )
+def _changed(kept: Sequence[NDArray[np.int64]], changes: Sequence[int]) -> list[Reason]:
+    """Whether most processes had no level that they stayed at, for the same reason as above."""
+    restless = sum(is_multimodal(b.size, c) for b, c in zip(kept, changes, strict=True))
+    return [Reason.MULTIMODAL] if 2 * restless > len(kept) else []

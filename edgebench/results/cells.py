@@ -7,15 +7,11 @@ import numpy as np
 from pydantic import JsonValue
 
 from edgebench.core import Measurement, Reason, Recorded, Status
+from edgebench.measure.comparison import Comparison, adjusted, compare_recorded
 from edgebench.measure.memory import MemorySummary, summarize_memory
-from edgebench.measure.stats import (
-    Comparison,
-    Interval,
-    LatencySummary,
-    compare,
-    mean_interval,
-    summarize,
-)
+from edgebench.measure.percentiles import PERCENTILES
+from edgebench.measure.state.verdict import state_reasons
+from edgebench.measure.stats import Interval, LatencySummary, mean_interval, summarize
 from edgebench.results.gaps import HIDDEN, gaps
 from edgebench.results.store import CellSpec
 from edgebench.units import mb_from_bytes, ms_from_ns
@@ -29,7 +25,8 @@ class Cell:
         measurement: None where the cell was not measured yet.
         latency: None where there are no samples, or where they are hidden: a variant that computes
             something else has no latency worth a number.
-        comparison: With the reference of the same format, device and threads.
+        comparison: With the reference of the same format, device and threads; its verdict has
+            survived that the device has others.
         drop_points: Accuracy that the reference has more, in points, by paired samples.
         reasons: Of the measurement and of its statistics.
         missing: Why a number is None, by the name that `--json` gives it.
@@ -54,8 +51,14 @@ def read_cells(
     *,
     margin_ratio: float,
     ci_ratio: float,
+    floors: Mapping[str, float] | None = None,
 ) -> tuple[Cell, ...]:
-    """Every cell of a run with its statistics, in the run's order."""
+    """Every cell of a run with its statistics, in the run's order.
+
+    Args:
+        floors: By device, the difference that it shows between a cell and itself; where it is above
+            the margin it takes its place.
+    """
     cells = []
     for spec in specs:
         reference = recorded.get(spec.reference or "")
@@ -63,11 +66,24 @@ def read_cells(
             spec,
             recorded.get(spec.key),
             reference,
-            margin_ratio=margin_ratio,
+            margin_ratio=max(margin_ratio, (floors or {}).get(spec.device, 0.0)),
             ci_ratio=ci_ratio,
         )
         cells.append(replace(cell, missing=gaps(cell, reference)))
-    return tuple(cells)
+    return _adjusted(cells)
+
+
+def _adjusted(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """The cells with the verdicts that hold among all comparisons of their device."""
+    found: dict[str, Comparison] = {}
+    for device in dict.fromkeys(cell.spec.device for cell in cells):
+        compared = {
+            cell.spec.key: cell.comparison
+            for cell in cells
+            if cell.spec.device == device and cell.comparison is not None
+        }
+        found |= zip(compared, adjusted(tuple(compared.values())), strict=True)
+    return tuple(replace(cell, comparison=found.get(cell.spec.key)) for cell in cells)
 
 
 def _cell(
@@ -92,14 +108,18 @@ def _cell(
             recorded=None,
         )
     measurement = recorded.measurement
-    is_hidden = measurement.status in HIDDEN
+    suspect, invalid = state_reasons(measurement.processes)
+    status = measurement.status
+    if invalid and status is Status.OK:
+        # Throttled throughout: that is a device, but not this one as it should be.
+        status = Status.INVALID
+    is_hidden = status in HIDDEN
     latency = None
     if not is_hidden:
         latency = summarize(recorded.samples, measurement.processes, ci_ratio=ci_ratio)
     memory = None if is_hidden else summarize_memory(measurement.memory)
     doubts = (latency.reasons if latency else ()) + (memory.reasons if memory else ())
-    reasons = tuple(dict.fromkeys((*measurement.reasons, *doubts)))
-    status = measurement.status
+    reasons = tuple(dict.fromkeys((*measurement.reasons, *invalid, *doubts, *suspect)))
     if status is Status.OK and reasons:
         status = Status.SUSPECT
     base = reference.measurement if reference else None
@@ -124,7 +144,7 @@ def _compare(
         return None
     if reference.measurement.key == recorded.measurement.key:
         return None
-    return compare(recorded.samples, reference.samples, margin_ratio=margin_ratio)
+    return compare_recorded(recorded, reference, margin_ratio=margin_ratio)
 
 
 def _drop(recorded: Recorded, reference: Recorded | None) -> Interval | None:
@@ -175,19 +195,23 @@ def cell_document(cell: Cell) -> dict[str, JsonValue]:
 
 
 def _latency_document(latency: LatencySummary | None) -> dict[str, JsonValue]:
-    keys = ("p50", "p50_ci95", "p90", "p90_ci95", "p99", "p99_ci95", "mean", "min")
+    names = ("p50", *PERCENTILES)
+    counts = ("outliers", "outliers_share", "before_change")
+    keys = (*(key for name in names for key in (name, f"{name}_ci95")), "mean", "min")
     times: dict[str, JsonValue] = dict.fromkeys(keys)
     if latency is None:
-        empty: dict[str, JsonValue] = {**times, "n": 0, "processes": 0}
+        empty: dict[str, JsonValue] = {**times, "n": 0, "processes": 0, **dict.fromkeys(counts)}
         return {"latency_ms": empty, "load_ms": None, "first_ms": None}
-    for name, interval in (("p50", latency.p50), ("p90", latency.p90), ("p99", latency.p99)):
+    for name in names:
+        interval: Interval | None = getattr(latency, name)
         if interval is not None:
             times[name] = ms_from_ns(interval.value)
             times[f"{name}_ci95"] = [ms_from_ns(interval.low), ms_from_ns(interval.high)]
     times["mean"] = ms_from_ns(latency.mean)
     times["min"] = ms_from_ns(latency.min)
+    times |= {name: getattr(latency, name) for name in ("n", "processes", *counts)}
     return {
-        "latency_ms": {**times, "n": latency.n, "processes": latency.processes},
+        "latency_ms": times,
         "load_ms": ms_from_ns(latency.load_ns),
         "first_ms": ms_from_ns(latency.first_ns),
     }
@@ -240,6 +264,11 @@ def _reference_document(cell: Cell) -> dict[str, JsonValue]:
         "latency_ratio": comparison.ratio.value if comparison else None,
         "latency_ratio_ci95": [comparison.ratio.low, comparison.ratio.high] if comparison else None,
         "verdict": comparison.verdict if comparison else None,
+        "blocks": comparison.blocks if comparison else None,
+        "margin_ratio": comparison.margin_ratio if comparison else None,
+        "p": comparison.p if comparison else None,
+        "p_holm": comparison.p_holm if comparison else None,
+        "differs": list(comparison.differs) if comparison else [],
         "size_ratio": cell.size_ratio,
         "accuracy_drop_points": drop.value if drop else None,
         "accuracy_drop_points_ci95": [drop.low, drop.high] if drop else None,

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edgebench.core import Reason, Status
@@ -95,9 +96,10 @@ def test_a_number_that_is_missing_has_its_own_reason(cells_of, spec_of, recorded
     first, second = cells_of(
         (reference, recorded_of(reference, [1.0, 1.0], scores=[1, 0, 1])), (variant, less)
     )
-    assert missing(first) == {"latency_p99": "percentile_n", "energy": "no_sensor"}
+    hidden = {"latency_p99": "percentile_n", "latency_p99_9": "percentile_n"}
+    assert missing(first) == {**hidden, "energy": "no_sensor"}
     assert missing(second) == {
-        "latency_p99": "percentile_n",
+        **hidden,
         "memory": "not_measured",
         "accuracy": "no_data",
         "accuracy_drop_points": "no_data",
@@ -167,6 +169,63 @@ def test_a_drop_that_cannot_be_paired_says_why(
         (variant, recorded_of(variant, [1.0, 1.0], scores=ours)),
     )
     assert missing(cell)["accuracy_drop_points"] == reason
+
+
+def test_a_verdict_holds_among_all_comparisons_of_its_device(cells_of, spec_of, recorded_of):
+    specs = [spec_of("float"), *(spec_of(f"v{i}") for i in range(4))]
+    alone = spec_of("v", device="other"), spec_of("float", device="other")
+    # By itself 0.5x with p = 0.02; among four no more than a guess.
+    noisy = [0.3, 0.8, 0.5, 0.45]
+    recorded = [(specs[0], recorded_of(specs[0], [1.0] * 4))]
+    recorded += [(specs[1], recorded_of(specs[1], noisy))]
+    recorded += [(spec, recorded_of(spec, [0.7, 1.4, 1.0, 1.1])) for spec in specs[2:]]
+    recorded += [(alone[0], recorded_of(alone[0], noisy))]
+    recorded += [(alone[1], recorded_of(alone[1], [1.0] * 4))]
+    cells = {cell.spec.key: cell for cell in cells_of(*recorded)}
+    first = cells[specs[1].key].comparison
+    single = cells[alone[0].key].comparison
+    assert first is not None
+    assert single is not None
+    assert single.verdict == "faster"
+    assert first.verdict == "inconclusive"
+    assert first.p == single.p
+    assert first.p_holm == pytest.approx(4 * first.p)
+
+
+def test_cells_of_other_software_have_a_ratio_and_no_verdict(cells_of, spec_of, recorded_of):
+    reference, variant = spec_of("float"), spec_of("int8")
+    _, cell = cells_of(
+        (reference, recorded_of(reference, [1.0] * 4, fingerprint={"hw": "a", "sw": "b"})),
+        (variant, recorded_of(variant, [0.5] * 4, fingerprint={"hw": "a", "sw": "c"})),
+    )
+    document: dict[str, Any] = {**cell_document(cell)}
+    assert document["vs_reference"]["verdict"] == "incomparable"
+    assert document["vs_reference"]["differs"] == ["sw"]
+    assert document["vs_reference"]["p_holm"] is None
+
+
+def test_a_device_that_is_restless_has_a_margin_of_its_own(spec_of, recorded_of):
+    specs = [spec_of("float"), spec_of("int8")]
+    recorded = {
+        spec.key: recorded_of(spec, [ms] * 4) for spec, ms in zip(specs, (1.0, 0.9), strict=True)
+    }
+    for floors, verdict in ((None, "faster"), ({"board": 0.2}, "different_but_small")):
+        _, cell = read_cells(specs, recorded, margin_ratio=0.05, ci_ratio=0.05, floors=floors)
+        assert cell.comparison is not None
+        assert cell.comparison.verdict == verdict
+
+
+def test_what_was_counted_stands_in_the_document(cells_of, spec_of, recorded_of):
+    spec = spec_of("float")
+    recorded = recorded_of(spec, [1.0, 1.0])
+    samples = {b: np.append(np.repeat([1500, 1000], [300, 699]), 90_000) for b in range(2)}
+    (cell,) = cells_of((spec, replace(recorded, samples=samples)))
+    document: dict[str, Any] = {**cell_document(cell)}
+    latency = document["latency_ms"]
+    assert (latency["n"], latency["before_change"], latency["outliers"]) == (2000, 600, 2)
+    assert latency["outliers_share"] == 2 / 1400
+    assert latency["p95_ci95"] == pytest.approx([0.001, 0.001])
+    assert latency["p99_9"] is None
 
 
 def _keys(document):

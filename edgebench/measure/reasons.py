@@ -1,0 +1,53 @@
+"""What to do about each reason of the closed list."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from edgebench.core import Reason
+
+REMEDIES: Final[Mapping[Reason, str]] = {
+    Reason.NO_SENSOR: "Attach a meter, or use a board that has one of its own.",
+    Reason.PERMISSION: "Run as root or as the owner of the process, or let the login user read it.",
+    Reason.UNIT_AMBIGUOUS: "Use an external meter, for the driver does not say what its unit is.",
+    Reason.NOT_DISCHARGING: "Unplug the charger and reach the device through the network.",
+    Reason.WINDOW_TOO_SHORT: "Measure energy for longer, so that the guarded window has 10 s.",
+    Reason.TOO_FEW_SAMPLES: "Raise `blocks_min` to 2 or more, or bring more labelled samples.",
+    Reason.N_EFF_LOW: "Measure energy for longer, or use a meter that samples faster.",
+    Reason.SENSOR_FROZEN: "Read the sensor more slowly, or restart its driver.",
+    Reason.SENSOR_GAP: "Stop what else reads the sensor, or sample it more slowly.",
+    Reason.RAIL_SET_CHANGED: "Leave the firmware and the attached parts alone, and measure again.",
+    Reason.IDLE_DRIFT: "Let the board cool down and settle, and stop what runs in the background.",
+    Reason.DELTA_BELOW_NOISE: "Measure for longer, or use a meter with a finer resolution.",
+    Reason.COUNTER_BACKWARDS: "Read the counter more often, so that no wrap of it is missed.",
+    Reason.CLOCK_DRIFT: "Stop the clock's synchronisation on the device while it is measured.",
+    Reason.THROTTLED: "Cool the board, or lower its clock to one that it can keep.",
+    Reason.UNDERVOLTAGE: "Use a stronger power supply and a shorter cable.",
+    Reason.OVERCURRENT: "Choose a power mode with a lower limit, or a stronger power supply.",
+    Reason.FREQ_UNSTABLE: "Set the governor to `performance`, or lock the clock.",
+    Reason.CONTENDED: "Stop the other programs on the device, or pin them to other cores.",
+    Reason.SWAP: "Free memory on the device, or turn its swap off.",
+    Reason.CI_NOT_MET: "Quieten the device, or use a preset with more blocks.",
+    Reason.NO_STEADY_STATE: "Cool the board, or raise `warmup_max_s`.",
+    Reason.MULTIMODAL: "Look for what changes while a process runs: clock, heat or other programs.",
+    Reason.PERCENTILE_N: "Raise `sample_min_s`, or add blocks.",
+    Reason.SILENT_FALLBACK: "Check that the accelerator's driver is installed, or ask for the CPU.",
+    Reason.PARTIAL_FALLBACK: "Replace the operators that the accelerator lacks, or use the CPU.",
+    Reason.WRONG_OUTPUT: "Use another version of the runtime, or another form of the model.",
+    Reason.ENERGY_INCONSISTENT: "Measure energy for longer, and let the board settle before.",
+    Reason.LEAK_SUSPECT: "Run the model for longer, and look whether its memory keeps growing.",
+    Reason.INCOMPARABLE: "Measure both on one device, in one run and under one governor.",
+    Reason.BUDGET_EXHAUSTED: "Give the run more time, or measure fewer variants.",
+    Reason.NO_DATA: "Add `[data]` with labelled samples to the plan.",
+    Reason.NO_REFERENCE: "Add a variant without steps in the same format.",
+    Reason.NOT_MEASURED: "Take the run up again with `edgebench run --resume RUN`.",
+    Reason.NO_RUNTIME: "Install a runtime for this format on the device, or use another format.",
+    Reason.RUNTIME_ERROR: "Read the runtime's own words, and try another form of the model.",
+    Reason.UNSUPPORTED_INPUT: "Give inputs by `--inputs`, or free axes by `--shape`.",
+    Reason.KILLED: "Make the model smaller, or free memory on the device.",
+    Reason.TIMEOUT: "Raise `timeout_s`, or make the model smaller.",
+    Reason.DEVICE_LOST: "Bring the device back and take the run up with `edgebench run --resume`.",
+    Reason.NO_SPACE: "Free space on the device's disk.",
+    Reason.NOT_BUILT: "Read why the step failed, and change it or leave it out.",
+    Reason.NO_EFFECT: "Leave the step out, for it changed nothing.",
+    Reason.GATE: "Use a milder step, or allow a larger loss in `[gate]`.",
+}
