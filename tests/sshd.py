@@ -15,7 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,19 @@ _NUMBERS = itertools.count()
 
 class UnavailableError(Exception):
     """No sshd can be started on this machine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """What a simulated device has of its own.
+
+    Attributes:
+        mounts: By path of the device, the folder that is seen there.
+        path: Programs that it has before all others.
+    """
+
+    mounts: Mapping[str, Path]
+    path: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +92,11 @@ class Sshd:
 
 @contextlib.contextmanager
 def started(
-    *, shell: str = "/bin/bash", settings: str = "", is_root: bool = False
+    *,
+    shell: str = "/bin/bash",
+    settings: str = "",
+    is_root: bool = False,
+    board: Board | None = None,
 ) -> Iterator[Sshd]:
     """Start a server, and end it with all that its user left running.
 
@@ -87,6 +104,7 @@ def started(
         shell: The login shell, where the user is one of our own.
         settings: Lines for sshd_config.
         is_root: Whether the server itself runs as root, which password logins need.
+        board: What the device has in the place of this machine's own; for root only.
     """
     folder = Path(tempfile.mkdtemp(prefix="eb-sshd-"))
     folder.chmod(0o755)
@@ -95,10 +113,11 @@ def started(
     uid = 200_000 + os.getpid() % 10_000 * 100 + next(_NUMBERS) if has_own_user else None
     process: subprocess.Popen[bytes] | None = None
     try:
-        port = _prepare(folder, settings, uid=uid)
+        port = _prepare(folder, settings, uid=uid, path=board.path if board else None)
         argv = [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")]
         if uid is not None:
-            argv = _as_own_user(folder, argv, uid, shell, is_root=is_root)
+            mounts = board.mounts if board else {}
+            argv = _as_own_user(folder, argv, uid, shell, is_root=is_root, mounts=mounts)
         with (folder / "sshd.log").open("wb") as log:
             process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         _wait_for(port, process, folder / "sshd.log")
@@ -127,7 +146,7 @@ def _describe(folder: Path, port: int, pid: int, uid: int | None) -> Sshd:
     )
 
 
-def _prepare(folder: Path, settings: str, *, uid: int | None) -> int:
+def _prepare(folder: Path, settings: str, *, uid: int | None, path: Path | None) -> int:
     """Write keys and configurations; the port that was free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -149,11 +168,12 @@ def _prepare(folder: Path, settings: str, *, uid: int | None) -> int:
         f"Host *\n  IdentityFile {folder}/id_ed25519\n  IdentitiesOnly yes\n"
         f"  UserKnownHostsFile {folder}/known_hosts\n"
     )
+    more = f" PATH={path}:/usr/local/bin:/usr/bin:/bin" if path else ""
     (folder / "sshd_config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nPidFile {folder}/sshd.pid\n"
         f"HostKey {folder}/host_ed25519\nHostKey {folder}/host_ecdsa\n"
         f"AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\n"
-        f"SetEnv HOME={home}\nSubsystem sftp internal-sftp\nUseDNS no\n"
+        f"SetEnv HOME={home}{more}\nSubsystem sftp internal-sftp\nUseDNS no\n"
         f"{settings or 'PasswordAuthentication no'}\nKbdInteractiveAuthentication no\n"
     )
     if uid is not None:
@@ -163,12 +183,19 @@ def _prepare(folder: Path, settings: str, *, uid: int | None) -> int:
 
 
 def _as_own_user(
-    folder: Path, argv: list[str], uid: int, shell: str, *, is_root: bool
+    folder: Path,
+    argv: list[str],
+    uid: int,
+    shell: str,
+    *,
+    is_root: bool,
+    mounts: Mapping[str, Path],
 ) -> list[str]:
     """A command line that starts the server where its user exists, and nowhere else."""
     passwd = f"{USER}:x:{uid}:{uid}::{folder}/home:{shell}\n"
     (folder / "passwd").write_text(Path("/etc/passwd").read_text() + passwd)
     setup = [f"mount --bind {folder}/passwd /etc/passwd"]
+    setup += [f"mount --bind {source} {target}" for target, source in mounts.items()]
     if is_root:
         words = ["openssl", "passwd", "-6", "-stdin"]
         hashed = subprocess.run(words, input=PASSWORD, capture_output=True, text=True, check=True)

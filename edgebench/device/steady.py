@@ -1,0 +1,154 @@
+"""Settings of a device that stand for as long as it is measured, and are put back whatever happens.
+
+`runners/guard.sh` is the device's side: it stays there and restores also when the host is killed,
+the link breaks or the runner dies.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Final
+
+from edgebench.core import Device
+from edgebench.device.look import Listing, look
+from edgebench.device.patience import patiently
+from edgebench.errors import DeviceError, DeviceLost
+
+GOVERNORS: Final = "/sys/devices/system/cpu/cpufreq/policy*/scaling_governor"
+AVAILABLE: Final = "/sys/devices/system/cpu/cpufreq/policy*/scaling_available_governors"
+# Longer than a host is ever silent while no job runs: it sends a model of 1 GB meanwhile.
+LEASE_S: Final = 180
+RESTORE_S: Final = 15.0
+CALL_S: Final = 30.0
+
+# folder   Heard of the host, by the device's own clock.
+_RENEW: Final = (
+    'cd "$1" 2> /dev/null && read -r now _ < /proc/uptime && echo "${now%.*}" > lease; :'
+)
+# folder seconds   Until everything is back.
+_RELEASE: Final = """
+cd "$1" 2> /dev/null || exit 0
+: > release
+left=$2
+while [ ! -e restored ] && [ "$left" -gt 0 ]; do sleep 1; left=$((left - 1)); done
+[ -e restored ] && cat restore.log
+[ -e restored ]
+"""
+# is_root folder guard jobs lease_s   Root, or whoever may become root without being asked.
+_SET: Final = """
+is_root=$1
+shift
+mkdir -p "$1" || exit 3
+if [ "$is_root" = yes ]; then exec sh "$2" "$1" "$3" "$4"; fi
+sudo -n true 2> /dev/null || { echo "no permission" >&2; exit 4; }
+exec sudo -n sh "$2" "$1" "$3" "$4"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steady:
+    """What was set on a device.
+
+    Attributes:
+        folder: Where the guard keeps what was before.
+        reads: What each file says now, by path.
+        refused: What could not be set, and why.
+    """
+
+    folder: PurePosixPath
+    reads: Mapping[str, str] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()
+
+
+def governor_settings(listing: Listing, governor: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The files to set for a governor, and of those where it is not to be had, why.
+
+    >>> files = {"/p0/scaling_governor": "ondemand", "/p0/scaling_available_governors": "ondemand"}
+    >>> governor_settings(Listing(files=files), "performance")
+    ({}, ('/p0 has no governor performance, only ondemand',))
+    """
+    wanted: dict[str, str] = {}
+    refused: list[str] = []
+    for path, now in sorted(listing.files.items()):
+        folder, _, name = path.rpartition("/")
+        if name != "scaling_governor" or now.strip() == governor:
+            continue
+        known = listing.files.get(f"{folder}/scaling_available_governors", governor).split()
+        if governor in known:
+            wanted[path] = governor
+        else:
+            refused.append(f"{folder} has no governor {governor}, only {', '.join(known)}")
+    if not any(path.endswith("/scaling_governor") for path in listing.files):
+        refused.append("the kernel shows no governor")
+    return wanted, tuple(refused)
+
+
+@contextlib.contextmanager
+def steady(
+    device: Device, guard: PurePosixPath, *, governor: str | None, lease_s: int = LEASE_S
+) -> Iterator[Steady]:
+    """Set a governor while the block runs; what was before is back afterwards.
+
+    Args:
+        guard: `guard.sh` on the device.
+        governor: None leaves the device as it is.
+        lease_s: How long after the host was last heard of the device restores by itself, once no
+            job runs there.
+
+    Raises:
+        DeviceLost: It does not answer.
+    """
+    folder = device.work_folder / "steady"
+    if governor is None:
+        yield Steady(folder=folder)
+        return
+    listing = patiently(lambda: look(device.transport, globs=(GOVERNORS, AVAILABLE), tools=()))
+    wanted, refused = governor_settings(listing, governor)
+    held = _set(device, guard, wanted, lease_s) if wanted else Steady(folder=folder)
+    wrong = [
+        f"{path} stays {held.reads.get(path)}"
+        for path in wanted
+        if held.reads.get(path) != wanted[path]
+    ]
+    why = refused + (held.refused or tuple(wrong))
+    try:
+        yield Steady(folder=folder, reads=held.reads, refused=why)
+    finally:
+        if held.reads:
+            _release(device, folder)
+
+
+def renew(device: Device) -> None:
+    """Let the guard on a device know that the host is still there; nothing where there is none."""
+    argv = ("sh", "-c", _RENEW, "edgebench-renew", str(device.work_folder / "steady"))
+    device.transport.run(argv, timeout_s=CALL_S)
+
+
+def _set(device: Device, guard: PurePosixPath, wanted: Mapping[str, str], lease_s: int) -> Steady:
+    is_root = "yes" if device.facts.get("is_root") else "no"
+    folder, jobs = device.work_folder / "steady", device.work_folder / "jobs"
+    arguments = (is_root, str(folder), str(guard), str(jobs), str(lease_s))
+    lines = "".join(f"{path} {value}\n" for path, value in wanted.items())
+    done = device.transport.run(
+        ("sh", "-c", _SET, "edgebench-steady", *arguments), timeout_s=CALL_S, stdin=lines.encode()
+    )
+    if done.exit_code != 0:
+        words = done.stderr.decode(errors="replace").strip()[-200:] or f"code {done.exit_code}"
+        return Steady(folder=folder, refused=(f"the governor cannot be set: {words}",))
+    rows = (line.split(" ", 1) for line in done.stdout.decode(errors="replace").splitlines())
+    return Steady(folder=folder, reads={row[0]: row[1] for row in rows if len(row) == 2})
+
+
+def _release(device: Device, folder: PurePosixPath) -> None:
+    """Have everything put back now; the guard does it later where the device does not answer."""
+    argv = ("sh", "-c", _RELEASE, "edgebench-release", str(folder), f"{RESTORE_S:.0f}")
+    began = time.monotonic()
+    with contextlib.suppress(DeviceLost):
+        done = device.transport.run(argv, timeout_s=RESTORE_S + CALL_S)
+        if done.exit_code != 0 or done.stdout.strip():
+            words = done.stdout.decode(errors="replace").strip()[-300:]
+            took_s = time.monotonic() - began
+            msg = f"{device.name} did not get its settings back in {took_s:.0f} s: {words or '-'}"
+            raise DeviceError(msg, hint=f"What was before stands in {folder}/before there.")
