@@ -313,6 +313,8 @@ class MeasureProtocol:
         gate_wait_s: How long is waited before a process for the device to be cool and quiet.
         repeats_max: How often a process is run anew that was throttled or starved.
         cooldown_s: Pause before that.
+        energy_runs: Launches of the energy pass, where there is a meter; 0 leaves it out.
+        governor: Of the processor's clock while the device is measured; None leaves what is there.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -335,6 +337,8 @@ class MeasureProtocol:
     gate_wait_s: float = 0.0
     repeats_max: int = 0
     cooldown_s: float = 0.0
+    energy_runs: int = 0
+    governor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -433,6 +437,38 @@ class MemoryProcess:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyRun:
+    """One launch of the energy pass: what the device did, and which meter was read meanwhile.
+
+    The readings lie beside it in the `.npz`, `power_ns_<n>` and `power_<n>` for the n-th run.
+
+    Attributes:
+        scope: What the meter sees: soc_rails, module, board_dc, wall_ac, battery, cpu_package.
+        kind: Whether readings are watts, or joules that a counter has added up.
+        resolution: Smallest step of a reading; None where it is not known.
+        unreadable: Readings that gave no number.
+        refusal: Why no joule may come of the readings, whatever they say.
+        doubts: Why they deserve doubt.
+        idle_before_ns: Begin and end on the clock of the readings; likewise the other two.
+        events: What spoilt the run, as the device's monitors saw it.
+    """
+
+    meter: str
+    scope: str
+    kind: Literal["power", "counter"]
+    rails: tuple[str, ...]
+    resolution: float | None
+    unreadable: int
+    refusal: Reason | None
+    doubts: tuple[Reason, ...]
+    idle_before_ns: tuple[int, int]
+    active_ns: tuple[int, int]
+    idle_after_ns: tuple[int, int]
+    inferences: int
+    events: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
     """How far two sets of outputs of the same inputs are one.
 
@@ -476,6 +512,7 @@ class Measurement:
     Attributes:
         agreement: With the host's float reference of the same format.
         fidelity: With the same file run by the host: what the device's own kernels changed.
+        energy: None where no meter was read.
         missing: Reason of each number that is absent, by field.
         error: The runtime's own words, where the cell failed.
         inputs: How the inputs came to be: from the data, from a file, or generated and with what
@@ -506,7 +543,7 @@ class Measurement:
     accuracy: Accuracy | None = None
     agreement: Agreement | None = None
     fidelity: Agreement | None = None
-    energy: None = None
+    energy: tuple[EnergyRun, ...] | None = None
     inputs: Mapping[str, JsonValue] = field(default_factory=dict)
     fingerprint: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, Reason] = field(default_factory=dict)
@@ -519,11 +556,13 @@ class Recorded:
     Attributes:
         samples: Latency in nanoseconds by block, each `(invocation,)` in order of time.
         scores: The metric of each labelled sample, `(sample,)`: pairs a cell with its reference.
+        power: Times and values of the meter's readings, `(reading,)` each, a pair a run.
     """
 
     measurement: Measurement
     samples: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)
     scores: NDArray[np.float64] | None = None
+    power: tuple[tuple[NDArray[np.int64], NDArray[np.float64]], ...] = ()
 
 
 Progress = Callable[[str], None]

@@ -4,6 +4,7 @@ from typing import Final
 
 NS_PER_MS: Final = 1_000_000
 BYTES_PER_MB: Final = 1_000_000
+MJ_PER_J: Final = 1_000
 
 
 def ms_from_ns(time_ns: float) -> float:
@@ -22,6 +23,15 @@ def mb_from_bytes(size_bytes: float) -> float:
     2.5
     """
     return size_bytes / BYTES_PER_MB
+
+
+def mj_from_j(energy_j: float) -> float:
+    """Millijoules of an energy in joules.
+
+    >>> mj_from_j(0.0042)
+    4.2
+    """
+    return energy_j * MJ_PER_J
 
 
 def show_size(size_bytes: int) -> str:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -38,3 +39,11 @@ def sshd() -> Iterator[Sshd]:
 def state_of(cell: dict[str, Any]) -> str:
     """`measured` for a cell with numbers, however noisy the machine was; else its status."""
     return "measured" if cell["status"] in {"ok", "suspect"} else str(cell["status"])
+
+
+@pytest.fixture(scope="session")
+def wheels() -> Path:
+    """A cache for fetched wheels that outlives the session, as it does for a user."""
+    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgebench-tests"
+    path.mkdir(parents=True, exist_ok=True)
+    return path

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 # What fits a terminal; the whole of it stands in table.csv and table.md.
 SHOWN = (
-    *("variant", "format", "size", "p50 ms", "vs reference", "memory MB", "accuracy %", "drop"),
-    "status",
+    *("variant", "format", "threads", "size", "p50 ms", "vs reference", "memory MB", "energy mJ"),
+    *("accuracy %", "drop", "status"),
 )
 # Where nobody says how wide the page is, as in the log of a pipeline.
 UNBOUNDED = 160
@@ -98,7 +98,10 @@ def _table(device: str, cells: "list[Cell]") -> "Table":
     from edgebench.results.tables import readable_rows
 
     threads = {cell.spec.threads for cell in cells}
-    shown = SHOWN if len(threads) == 1 else (*SHOWN[:2], "threads", *SHOWN[2:])
+    # A column that would say the same of every row is left out.
+    left_out = {"threads"} if len(threads) == 1 else set()
+    left_out |= set() if any(cell.energy for cell in cells) else {"energy mJ"}
+    shown = [name for name in SHOWN if name not in left_out]
     rows = [{name: row[name] for name in shown} for row in readable_rows(cells)]
     title = f"{device} (± is half of the 95 % interval; of memory, the spread)"
     return _grid(title, rows)

@@ -4,12 +4,13 @@ Every step yields the cell as it stands, so that whoever listens can keep it at 
 that is cut off loses at most the process that was running.
 """
 
+import contextlib
 import functools
 import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +18,19 @@ from numpy.typing import NDArray
 from edgebench.core import Accuracy, Device, MeasureProtocol, Progress, Reason, Recorded, Status
 from edgebench.data import accuracy
 from edgebench.device.jobs import end_leftovers
+from edgebench.device.look import look
 from edgebench.device.patience import patiently
 from edgebench.device.provision import provision
+from edgebench.device.steady import steady
 from edgebench.errors import ConfigError, DeviceError, DeviceLost, JobFailed
 from edgebench.measure.agreement import agreement, is_wrong
 from edgebench.measure.blocks import measure_blocks
 from edgebench.measure.cell import Task, begin, ended, is_finished
+from edgebench.measure.energy_blocks import measure_energies
+from edgebench.measure.meters import choice
 from edgebench.measure.session import Bench, compute_outputs, measure_memory
+from edgebench.measure.state import monitors
 from edgebench.measure.state.gate import look_calm
-from edgebench.measure.state.monitors import arm
 
 
 def measure_device(
@@ -51,19 +56,53 @@ def measure_device(
         progress(f"{device.name}: ended {name}, which an earlier run had left at work")
     open_tasks = [t for t in tasks if not is_finished(cells[t.job.key].measurement)]
     benches, broken = _provision_all(device, open_tasks, cache, progress)
-    alive = []
-    for task in open_tasks:
+    with _settled(device, benches, protocol, progress) as settled:
+        yield from _measured(settled, broken, open_tasks, protocol, cells, progress)
+
+
+def _measured(
+    benches: Mapping[str, Bench],
+    broken: Mapping[str, DeviceError],
+    tasks: Sequence[Task],
+    protocol: MeasureProtocol,
+    cells: dict[str, Recorded],
+    progress: Progress,
+) -> Iterator[Recorded]:
+    """The passes, one after the other, over all cells that are still open."""
+    for task in tasks:
         key = task.job.key
         if task.job.runtime in broken:
             cells[key] = ended(cells[key], Reason.NO_RUNTIME, broken[task.job.runtime].in_full())
         else:
-            progress(f"{device.name}: {key}: outputs and memory")
-            bench = benches[task.job.runtime]
-            cells[key] = _checked(bench, task, protocol, cells[key])
+            progress(f"{task.job.device}: {key}: outputs and memory")
+            cells[key] = _checked(benches[task.job.runtime], task, protocol, cells[key])
         yield cells[key]
-        if not is_finished(cells[key].measurement):
-            alive.append(task)
-    yield from measure_blocks(benches, alive, protocol, cells, progress)
+    # Energy before the latency, whose last block is what finishes a cell.
+    for measure in (measure_energies, measure_blocks):
+        alive = [task for task in tasks if not is_finished(cells[task.job.key].measurement)]
+        yield from measure(benches, alive, protocol, cells, progress)
+
+
+@contextlib.contextmanager
+def _settled(
+    device: Device, benches: Mapping[str, Bench], protocol: MeasureProtocol, progress: Progress
+) -> Iterator[Mapping[str, Bench]]:
+    """The benches, with the governor that the plan asks for; what was before is back afterwards."""
+    launches = [bench.launch for bench in benches.values()]
+    if protocol.governor is None or not launches:
+        governor = device.facts.get("governor")
+        known = governor if isinstance(governor, str) else None
+        yield {name: replace(bench, governor=known) for name, bench in benches.items()}
+        return
+    guard = PurePosixPath(launches[0].argv[-1]).with_name("guard.sh")
+    with steady(device, guard, governor=protocol.governor) as held:
+        for why in held.refused:
+            progress(f"{device.name}: not under {protocol.governor}: {why}")
+        governor = None if held.refused else protocol.governor
+        yield {
+            name: replace(bench, governor=governor, is_steady=not held.refused)
+            for name, bench in benches.items()
+        }
 
 
 def _first(
@@ -80,14 +119,23 @@ def _provision_all(
 ) -> tuple[dict[str, Bench], dict[str, DeviceError]]:
     benches: dict[str, Bench] = {}
     broken: dict[str, DeviceError] = {}
-    watches = patiently(lambda: arm(device.transport, device.profile))
+    listing = patiently(
+        lambda: look(
+            device.transport,
+            globs=(*monitors.globs(), *choice.globs()),
+            tools=(*monitors.tools(), *choice.tools()),
+        )
+    )
+    watches, meter = monitors.arm(listing, device.profile), choice.choose(listing)
     rest = patiently(lambda: look_calm(device.transport))
     for runtime in dict.fromkeys(task.job.runtime for task in tasks):
         try:
             launch = patiently(
                 functools.partial(provision, device, runtime, cache=cache, progress=progress)
             )
-            benches[runtime] = Bench(device=device, launch=launch, watches=watches, rest=rest)
+            benches[runtime] = Bench(
+                device=device, launch=launch, watches=watches, rest=rest, meter=meter
+            )
         except DeviceLost:
             raise
         except DeviceError as error:

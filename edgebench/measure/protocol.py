@@ -30,6 +30,7 @@ PRESETS: Final[Mapping[str, MeasureProtocol]] = {
         gate_wait_s=2.0,
         repeats_max=1,
         cooldown_s=2.0,
+        energy_runs=0,
     ),
     "standard": MeasureProtocol(
         preset="standard",
@@ -48,6 +49,7 @@ PRESETS: Final[Mapping[str, MeasureProtocol]] = {
         gate_wait_s=60.0,
         repeats_max=2,
         cooldown_s=30.0,
+        energy_runs=5,
     ),
     # For a board whose clock is locked: there 2 % is a difference, and 30 blocks can show it.
     "strict": MeasureProtocol(
@@ -67,6 +69,7 @@ PRESETS: Final[Mapping[str, MeasureProtocol]] = {
         gate_wait_s=300.0,
         repeats_max=3,
         cooldown_s=90.0,
+        energy_runs=5,
     ),
 }
 

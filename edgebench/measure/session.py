@@ -3,7 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edgebench.core import (
     Artifact,
     Device,
+    EnergyRun,
     Format,
     Job,
     MeasureProtocol,
@@ -25,13 +26,26 @@ from edgebench.device.files import deliver, fetch
 from edgebench.device.jobs import Ended, Running, clean, start, wait
 from edgebench.device.patience import patiently
 from edgebench.device.provision import Launch
+from edgebench.device.steady import renew
 from edgebench.errors import DeviceError, DeviceFull, DeviceLost, JobFailed
+from edgebench.measure.energy.lengths import Length, window_length
+from edgebench.measure.energy.recorded import record_of, run_of
+from edgebench.measure.energy.trace import Trace
+from edgebench.measure.meters.choice import NONE
+from edgebench.measure.meters.meter import Absent, Meter
 from edgebench.measure.protocol import loop_of
 from edgebench.measure.state.gate import Calm
-from edgebench.measure.state.monitor import Seen, Watch
+from edgebench.measure.state.monitor import Finding, Seen, Watch
 from edgebench.measure.state.monitors import judged, watch_spec
 from edgebench.measure.watched import Watched, read_watched
-from edgebench.runner import RunnerJob, RunnerResult, Runtime, read_result, run_here
+from edgebench.runner import (
+    RunnerJob,
+    RunnerResult,
+    Runtime,
+    Windows,
+    read_result,
+    run_here,
+)
 
 # How the runner ends by itself: with an answer, or with one that says why there is none.
 ANSWERED: Final = frozenset({0, 1})
@@ -56,6 +70,9 @@ class Bench:
     Attributes:
         watches: What is watched of its state while samples are taken.
         rest: How it was before anything ran.
+        meter: What its power is read by, or why nothing can be.
+        governor: That stands while it is measured; None where nobody knows.
+        is_steady: Whether it is the governor that was asked for, where one was.
         placed: Files that this session has delivered: none is hashed for every process anew.
     """
 
@@ -63,6 +80,9 @@ class Bench:
     launch: Launch
     watches: tuple[Watch, ...] = ()
     rest: Calm = field(default_factory=Calm)
+    meter: Meter | Absent = NONE
+    governor: str | None = None
+    is_steady: bool = True
     placed: dict[Path, PurePosixPath] = field(default_factory=dict, repr=False)
 
 
@@ -105,17 +125,61 @@ def measure_latency(
         warmup_s=found.warmup_s,
         is_steady=found.is_steady,
         samples=found.samples,
-        state={**finding.facts, "cpus": list(state.cpus), "watching_cores": watched.cost_ratio},
-        suspect=finding.suspect,
+        state={
+            **finding.facts,
+            "cpus": list(state.cpus),
+            "governor": bench.governor,
+            "watching_cores": watched.cost_ratio,
+        },
+        suspect=finding.suspect if bench.is_steady else (*finding.suspect, Reason.PERMISSION),
         invalid=finding.invalid,
     )
     return process, samples
 
 
+def measure_energy(
+    bench: Bench,
+    meter: Meter,
+    job: Job,
+    protocol: MeasureProtocol,
+    *,
+    inputs: Path,
+    active_s: float,
+) -> tuple[EnergyRun, Trace]:
+    """One process of the energy pass, and what the meter read; raises as `measure_latency` does.
+
+    Args:
+        active_s: How long the device infers without a pause, between two rests.
+    """
+    length = length_of(meter)
+    asked = replace(
+        _asked(bench, job, protocol, kind="energy", inputs=inputs),
+        watch=watch_spec((*bench.watches, Watch(sources=meter.sources, judge=lambda _: Finding()))),
+        windows=Windows(idle_s=length.idle_s, active_s=active_s),
+    )
+    whole_s = protocol.warmup_min_s + 2 * length.idle_s + active_s
+    patient = replace(protocol, timeout_s=protocol.timeout_s + whole_s)
+    with _ran(bench, asked, name=f"{job.key}.energy", protocol=patient, quiet_s=whole_s) as done:
+        found = done.result.energy
+        watched = _watched(done, asked)
+    if found is None:
+        msg = "The runner answered an energy pass without its windows."
+        raise JobFailed(msg, reason=Reason.RUNTIME_ERROR)
+    events = judged(bench.watches, Seen.of_windows(watched.readings, found)).invalid
+    trace = meter.trace(watched.readings)
+    return record_of(trace, run_of(found, events=events), meter=meter.name), trace
+
+
+def length_of(meter: Meter) -> Length:
+    """How long the device works and rests for a meter, to begin with."""
+    period_s = max(source.period_s for source in meter.sources)
+    return window_length(meter.kind, 1 / period_s)
+
+
 def _watched(done: "_Done", asked: RunnerJob) -> Watched:
     """What was read beside the runner; nothing where the watcher did not get to write it down."""
-    state = done.result.state
-    if asked.watch is None or state is None or not state.is_watched:
+    told = done.result.state or done.result.energy
+    if asked.watch is None or told is None or not told.is_watched:
         return Watched()
     return read_watched(done.file(asked.watch.output).read_bytes())
 
@@ -199,7 +263,7 @@ def _asked(
     job: Job,
     protocol: MeasureProtocol,
     *,
-    kind: Literal["latency", "memory", "outputs"],
+    kind: Literal["latency", "memory", "outputs", "energy"],
     inputs: Path,
 ) -> RunnerJob:
     """The job document, once the files that it names are on the device."""
@@ -237,6 +301,8 @@ def _ran(
 ) -> Iterator[_Done]:
     """Run a job to its end; its folder on the device is gone after that, however it ended."""
     device = bench.device
+    if protocol.governor is not None:
+        patiently(lambda: renew(device))
     running = start(device, bench.launch, asked, name=name)
     with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
         try:

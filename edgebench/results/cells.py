@@ -8,13 +8,15 @@ from pydantic import JsonValue
 
 from edgebench.core import Measurement, Reason, Recorded, Status
 from edgebench.measure.comparison import Comparison, adjusted, compare_recorded
+from edgebench.measure.energy.joules import Energy
+from edgebench.measure.energy.recorded import summarize_energy
 from edgebench.measure.memory import MemorySummary, summarize_memory
 from edgebench.measure.percentiles import PERCENTILES
 from edgebench.measure.state.verdict import state_reasons
 from edgebench.measure.stats import Interval, LatencySummary, mean_interval, summarize
 from edgebench.results.gaps import HIDDEN, gaps
 from edgebench.results.store import CellSpec
-from edgebench.units import mb_from_bytes, ms_from_ns
+from edgebench.units import mb_from_bytes, mj_from_j, ms_from_ns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,7 @@ class Cell:
         measurement: None where the cell was not measured yet.
         latency: None where there are no samples, or where they are hidden: a variant that computes
             something else has no latency worth a number.
+        energy: None where no meter was read, or where the numbers are hidden.
         comparison: With the reference of the same format, device and threads; its verdict has
             survived that the device has others.
         drop_points: Accuracy that the reference has more, in points, by paired samples.
@@ -36,6 +39,7 @@ class Cell:
     measurement: Measurement | None
     latency: LatencySummary | None
     memory: MemorySummary | None
+    energy: Energy | None
     comparison: Comparison | None
     size_ratio: float | None
     drop_points: Interval | None
@@ -100,6 +104,7 @@ def _cell(
             measurement=None,
             latency=None,
             memory=None,
+            energy=None,
             comparison=None,
             size_ratio=None,
             drop_points=None,
@@ -128,6 +133,7 @@ def _cell(
         measurement=measurement,
         latency=latency,
         memory=memory,
+        energy=None if is_hidden else summarize_energy(recorded),
         comparison=_compare(recorded, reference, margin_ratio) if latency else None,
         size_ratio=measurement.size_bytes / base.size_bytes if base else None,
         drop_points=None if is_hidden else _drop(recorded, reference),
@@ -180,13 +186,7 @@ def cell_document(cell: Cell) -> dict[str, JsonValue]:
         "gzip_bytes": measurement.gzip_bytes if measurement else None,
         **_latency_document(cell.latency),
         "memory_mb": _memory_document(cell.memory),
-        "energy_mj": {
-            "gross": None,
-            "dynamic": None,
-            "source": None,
-            "scope": None,
-            "reason": Reason.NO_SENSOR.value,
-        },
+        "energy_mj": _energy_document(cell),
         "accuracy": _accuracy_document(cell),
         "agreement": _agreement_document(measurement),
         "vs_reference": _reference_document(cell),
@@ -229,6 +229,34 @@ def _memory_document(memory: MemorySummary | None) -> dict[str, JsonValue]:
         "spread": memory.spread_bytes,
     }
     return {name: None if size is None else mb_from_bytes(size) for name, size in sizes.items()}
+
+
+def _energy_document(cell: Cell) -> dict[str, JsonValue]:
+    """Millijoules of one inference; the reason is of the gross energy, or of all of it."""
+    energy = cell.energy
+    if energy is None:
+        keys = ("gross", "gross_ci95", "gross_status", "dynamic", "dynamic_ci95", "dynamic_status")
+        reason = cell.missing.get("energy", Reason.NOT_MEASURED)
+        empty: dict[str, JsonValue] = dict.fromkeys((*keys, "source", "scope", "active_w"))
+        return {**empty, "runs": 0, "reason": reason.value, "dynamic_reason": reason.value}
+    runs = cell.measurement.energy if cell.measurement else None
+    document: dict[str, JsonValue] = {
+        "source": runs[0].meter if runs else None,
+        "scope": energy.scope,
+        "active_w": energy.active_w,
+        "runs": energy.runs,
+        "reason": _first(energy.gross_j.reasons),
+        "dynamic_reason": _first(energy.dynamic_j.reasons),
+    }
+    for name, joules in (("gross", energy.gross_j), ("dynamic", energy.dynamic_j)):
+        document[name] = None if joules.value is None else mj_from_j(joules.value)
+        document[f"{name}_ci95"] = joules.ci95 and [mj_from_j(bound) for bound in joules.ci95]
+        document[f"{name}_status"] = joules.status.value
+    return document
+
+
+def _first(reasons: Sequence[Reason]) -> str | None:
+    return reasons[0].value if reasons else None
 
 
 def _accuracy_document(cell: Cell) -> dict[str, JsonValue]:

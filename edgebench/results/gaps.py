@@ -27,8 +27,17 @@ def gaps(cell: "Cell", reference: Recorded | None) -> dict[str, Reason]:
             found.pop(name, None)
     found |= _of_latency(cell, own) | _of_memory(cell, own)
     found |= _of_comparison(cell, reference, own, found.get("accuracy"))
-    # No meter is read by this version, whatever an older one wrote.
-    return found | {"energy": Reason.NO_SENSOR}
+    found.pop("energy", None)
+    return found | _of_energy(cell, own)
+
+
+def _of_energy(cell: "Cell", own: Reason) -> dict[str, Reason]:
+    """Gross energy is the energy; where it is there, the dynamic part may still not be."""
+    if cell.energy is None:
+        known = cell.measurement.missing.get("energy") if cell.measurement else None
+        return {"energy": own if cell.status in HIDDEN else known or Reason.NOT_MEASURED}
+    numbers = {"energy": cell.energy.gross_j, "energy_dynamic": cell.energy.dynamic_j}
+    return {name: joules.reasons[0] for name, joules in numbers.items() if joules.value is None}
 
 
 def _of_latency(cell: "Cell", own: Reason) -> dict[str, Reason]:

@@ -4,7 +4,7 @@
   run.json                 the plan, the environment, the devices, the cells to measure
   variants/                the artifacts, and beside each its ledger
   measurements/<key>.json  one Measurement
-  samples/<key>.npz        its raw latency samples by block
+  samples/<key>.npz        its raw latency samples by block, and what a meter read
 """
 
 import re
@@ -167,6 +167,8 @@ def write_recorded(folder: Path, recorded: Recorded) -> None:
         }
         if recorded.scores is not None:
             arrays["scores"] = recorded.scores
+        for number, (time_ns, values) in enumerate(recorded.power):
+            arrays |= {f"power_ns_{number}": time_ns, f"power_{number}": values}
         np.savez_compressed(file, **arrays)
     write_json(folder / "measurements" / f"{key}.json", asdict(recorded.measurement))
 
@@ -211,7 +213,11 @@ def _with_samples(measurement: Measurement, path: Path) -> Recorded:
         for process in measurement.processes:
             samples[process.block] = arrays[f"latency_ns_{process.block}"]
         scores = arrays.get("scores")
-    return Recorded(measurement=measurement, samples=samples, scores=scores)
+        power = tuple(
+            (arrays[f"power_ns_{number}"], arrays[f"power_{number}"])
+            for number in range(len(measurement.energy or ()))
+        )
+    return Recorded(measurement=measurement, samples=samples, scores=scores, power=power)
 
 
 def _fault(error: ValidationError) -> str:

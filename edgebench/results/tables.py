@@ -11,14 +11,14 @@ from edgebench.results.cells import Cell, cell_document
 from edgebench.results.gaps import HIDDEN
 from edgebench.results.ship import Advice
 from edgebench.results.targets import Checked
-from edgebench.units import mb_from_bytes, ms_from_ns, show_size
+from edgebench.units import mb_from_bytes, mj_from_j, ms_from_ns, show_size
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS: Final = (
     *("variant", "format", "device", "threads", "size", "gzip", "p50 ms", "p90 ms", "vs reference"),
-    *("memory MB", "accuracy %", "drop", "agreement", "status"),
+    *("memory MB", "energy mJ", "accuracy %", "drop", "agreement", "status"),
 )
 
 
@@ -45,6 +45,7 @@ def _readable(cell: Cell) -> dict[str, str]:
         "p90 ms": _ms(latency.p90) if latency and latency.p90 else _gap(cell, "latency_p90"),
         "vs reference": _versus(cell),
         "memory MB": _memory(cell),
+        "energy mJ": _energy(cell),
         "accuracy %": _accuracy(accuracy) if accuracy else _gap(cell, "accuracy"),
         "drop": _drop(cell),
         "agreement": f"{measurement.agreement.cosine:.4f}"
@@ -100,6 +101,15 @@ def _memory(cell: Cell) -> str:
     if memory is None or memory.model_bytes is None or memory.spread_bytes is None:
         return _gap(cell, "memory")
     return f"{mb_from_bytes(memory.model_bytes):.1f} ±{mb_from_bytes(memory.spread_bytes):.1f}"
+
+
+def _energy(cell: Cell) -> str:
+    """Gross energy of one inference, with what the meter sees of the board."""
+    gross = cell.energy.gross_j if cell.energy else None
+    if cell.energy is None or gross is None or gross.value is None:
+        return _gap(cell, "energy")
+    share = _show_share(gross.half_width_ratio or 0.0)
+    return f"{mj_from_j(gross.value):.3g} ±{share} ({cell.energy.scope})"
 
 
 def _accuracy(accuracy: Accuracy) -> str:

@@ -1,8 +1,9 @@
 """What a user promised, against what was measured."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Final
 
 from pydantic import JsonValue
 
@@ -10,7 +11,7 @@ from edgebench.core import Status
 from edgebench.measure.stats import Interval
 from edgebench.plan import Target
 from edgebench.results.cells import Cell
-from edgebench.units import mb_from_bytes, ms_from_ns
+from edgebench.units import mb_from_bytes, mj_from_j, ms_from_ns
 
 
 class Verdict(StrEnum):
@@ -88,23 +89,24 @@ def _measured(cell: Cell, name: str) -> Interval | None:
     """The value that a limit speaks of, in the limit's unit; None where it was not measured."""
     if cell.measurement is None or cell.status not in {Status.OK, Status.SUSPECT}:
         return None
-    latency = cell.latency
-    match name:
-        case "latency_p50_ms":
-            return _in_ms(latency.p50 if latency else None)
-        case "latency_p90_ms":
-            return _in_ms(latency.p90 if latency else None)
-        case "latency_p99_ms":
-            return _in_ms(latency.p99 if latency else None)
-        case "accuracy_drop_points":
-            return _drop(cell)
-        case "model_memory_mb":
-            return _memory(cell)
-        case "size_mb":
-            size_mb = mb_from_bytes(cell.measurement.size_bytes)
-            return Interval(value=size_mb, low=size_mb, high=size_mb)
-        case _:
-            return None
+    measure = MEASURES.get(name)
+    return measure(cell) if measure else None
+
+
+def _size(cell: Cell) -> Interval | None:
+    if cell.measurement is None:
+        return None
+    size_mb = mb_from_bytes(cell.measurement.size_bytes)
+    return Interval(value=size_mb, low=size_mb, high=size_mb)
+
+
+def _energy(cell: Cell) -> Interval | None:
+    """All that the meter saw of an inference: what a battery pays."""
+    gross = cell.energy.gross_j if cell.energy else None
+    if gross is None or gross.value is None or gross.ci95 is None:
+        return None
+    low, high = (mj_from_j(bound) for bound in gross.ci95)
+    return Interval(value=mj_from_j(gross.value), low=low, high=high)
 
 
 def _in_ms(interval: Interval | None) -> Interval | None:
@@ -128,3 +130,15 @@ def _memory(cell: Cell) -> Interval | None:
         return None
     value, spread = mb_from_bytes(memory.model_bytes), mb_from_bytes(memory.spread_bytes)
     return Interval(value=value, low=value - spread, high=value + spread)
+
+
+# By what a target may limit: the value of a cell, in the limit's unit.
+MEASURES: Final[Mapping[str, Callable[[Cell], Interval | None]]] = {
+    "latency_p50_ms": lambda cell: _in_ms(cell.latency.p50 if cell.latency else None),
+    "latency_p90_ms": lambda cell: _in_ms(cell.latency.p90 if cell.latency else None),
+    "latency_p99_ms": lambda cell: _in_ms(cell.latency.p99 if cell.latency else None),
+    "accuracy_drop_points": _drop,
+    "model_memory_mb": _memory,
+    "energy_mj": _energy,
+    "size_mb": _size,
+}

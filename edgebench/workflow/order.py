@@ -156,7 +156,7 @@ def _check_numbers(table: Mapping[str, JsonValue], *, source: str) -> None:
     for key, value in table.items():
         for number in value if isinstance(value, (list, tuple)) else [value]:
             is_number = isinstance(number, (int, float)) and math.isfinite(number)
-            if key != "preset" and (not is_number or isinstance(number, bool)):
+            if key not in {"preset", "governor"} and (not is_number or isinstance(number, bool)):
                 msg = f"{source}: `protocol.{key}` is {value!r}; it must be a finite number."
                 raise ConfigError(msg)
 

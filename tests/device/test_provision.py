@@ -19,14 +19,6 @@ from tests.conftest import miss
 from tests.device.boards import replayed_device
 
 
-@pytest.fixture(scope="session")
-def cache():
-    """Fetched wheels outlive the session, as they do for a user."""
-    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgebench-tests"
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
 @pytest.fixture
 def bare(board, tmp_path):
     """The board with nothing but a system Python, and a work folder whose name is an ugly one."""
@@ -43,16 +35,16 @@ def bare(board, tmp_path):
 
 
 @pytest.mark.parametrize("runtime", ["litert", "onnxruntime", "tflite-runtime"])
-def test_a_bare_python_behind_ssh_is_given_a_runtime_that_runs(bare, cache, runtime, tmp_path):
+def test_a_bare_python_behind_ssh_is_given_a_runtime_that_runs(bare, wheels, runtime, tmp_path):
     python = boards(bare.facts)[0].python
     if runtime == "tflite-runtime" and python >= (3, 12):
         pytest.skip("tflite-runtime ends at Python 3.11")
     words: list[str] = []
-    launch = provision(bare, runtime, cache=cache, progress=words.append)
+    launch = provision(bare, runtime, cache=wheels, progress=words.append)
     assert "wheels of" in launch.how
     assert [word for word in words if "sending" in word]
     words.clear()
-    assert provision(bare, runtime, cache=cache, progress=words.append) == launch
+    assert provision(bare, runtime, cache=wheels, progress=words.append) == launch
     assert words == []
     (tmp_path / "text").write_text("this is no model\n" * 100)
     model = deliver(bare, tmp_path / "text")
@@ -66,11 +58,11 @@ def test_a_bare_python_behind_ssh_is_given_a_runtime_that_runs(bare, cache, runt
     clean(bare, running)
 
 
-def test_a_model_runs_on_a_board_that_had_nothing(bare, cache):
+def test_a_model_runs_on_a_board_that_had_nothing(bare, wheels):
     found = sorted(Path("/usr/share").glob("*/**/test_relu/model.onnx")) or miss(
         "no libonnx-testdata"
     )
-    launch = provision(bare, "onnxruntime", cache=cache, progress=lambda words: None)
+    launch = provision(bare, "onnxruntime", cache=wheels, progress=lambda words: None)
     job = RunnerJob(kind="outputs", model=str(deliver(bare, found[0])), runtime="onnxruntime")
     running = start(bare, launch, job, name="relu")
     assert wait(bare, running, timeout_s=60).exit_code == 0
@@ -81,14 +73,14 @@ def test_a_model_runs_on_a_board_that_had_nothing(bare, cache):
     clean(bare, running)
 
 
-def test_what_the_board_has_itself_is_taken(here, cache):
-    launch = provision(here, "onnxruntime", cache=cache, progress=pytest.fail)
+def test_what_the_board_has_itself_is_taken(here, wheels):
+    launch = provision(here, "onnxruntime", cache=wheels, progress=pytest.fail)
     assert "the board's own onnxruntime" in launch.how
     assert launch.env["PYTHONPATH"] == ""
     assert launch.env["ORT_DISABLE_TELEMETRY"] == "1"
 
 
-def test_an_installed_runtime_that_does_not_load_is_not_taken(here, cache, tmp_path):
+def test_an_installed_runtime_that_does_not_load_is_not_taken(here, wheels, tmp_path):
     python = tmp_path / "python"
     python.write_text(
         '#!/bin/sh\ncase "$*" in *"import numpy"*) exit 1;; esac\n'
@@ -98,7 +90,7 @@ def test_an_installed_runtime_that_does_not_load_is_not_taken(here, cache, tmp_p
     (listed,) = here.facts["pythons"]
     broken = replace(here, facts={**here.facts, "pythons": [{**listed, "executable": str(python)}]})
     with pytest.raises(DeviceError, match="does not load there"):
-        provision(broken, "tflite-runtime", cache=cache, progress=lambda words: None)
+        provision(broken, "tflite-runtime", cache=wheels, progress=lambda words: None)
 
 
 @pytest.mark.parametrize(
@@ -130,16 +122,16 @@ def fitted(runtime, board):
     return release
 
 
-def test_wheels_for_another_machine_are_fetched_and_judged_by_their_libraries(cache, tmp_path):
+def test_wheels_for_another_machine_are_fetched_and_judged_by_their_libraries(wheels, tmp_path):
     (board,) = boards(replayed_device("pi4-bookworm", tmp_path).facts)
     release = fitted("litert", board)
-    bundle = bundle_for(release, board, cache=cache, progress=lambda words: None)
+    bundle = bundle_for(release, board, cache=wheels, progress=lambda words: None)
     assert bundle.contents == "ai-edge-litert 2.3.0, numpy 2.4.6"
     needs = json.loads(bundle.archive.with_suffix(".json").read_text())
     assert (needs["GLIBC"], needs["GLIBCXX"]) == ("2.34", "3.4.30")
     old = replace(board, glibc=(2, 31))
     with pytest.raises(DeviceError, match=r"need GLIBC_2\.34, the board has GLIBC_2\.31"):
-        bundle_for(release, old, cache=cache, progress=pytest.fail)
+        bundle_for(release, old, cache=wheels, progress=pytest.fail)
 
 
 def test_a_wheel_that_is_not_there_is_told_in_pips_words(tmp_path):
@@ -187,7 +179,7 @@ def test_tags_reach_down_from_the_newest(tmp_path):
     assert {"manylinux_2_17_aarch64", "manylinux2014_aarch64"} <= set(tags)
 
 
-def test_a_folder_that_arrives_damaged_is_not_taken(here, cache, monkeypatch, tmp_path):
+def test_a_folder_that_arrives_damaged_is_not_taken(here, wheels, monkeypatch, tmp_path):
     """The archive is whole, but a file in it is not what its manifest says."""
     import gzip
     import io
@@ -212,17 +204,17 @@ def test_a_folder_that_arrives_damaged_is_not_taken(here, cache, monkeypatch, tm
     assert list(Path(final).parent.iterdir()) == []
 
 
-def test_nothing_of_a_wheel_is_lost_that_an_import_needs(bare, cache):
-    launch = provision(bare, "onnxruntime", cache=cache, progress=lambda words: None)
+def test_nothing_of_a_wheel_is_lost_that_an_import_needs(bare, wheels):
+    launch = provision(bare, "onnxruntime", cache=wheels, progress=lambda words: None)
     code = "import numpy.random, numpy.linalg, numpy.fft, numpy.ma; print(numpy.savez)"
     variables = [f"{key}={value}" for key, value in launch.env.items()]
     done = bare.transport.run(["env", *variables, launch.argv[0], "-s", "-c", code])
     assert done.exit_code == 0, done.stderr
 
 
-def test_a_bundle_is_smaller_than_its_wheels(cache, tmp_path):
+def test_a_bundle_is_smaller_than_its_wheels(wheels, tmp_path):
     (board,) = boards(replayed_device("pi4-bookworm", tmp_path).facts)
-    bundle = bundle_for(fitted("litert", board), board, cache=cache, progress=lambda words: None)
+    bundle = bundle_for(fitted("litert", board), board, cache=wheels, progress=lambda words: None)
     names = subprocess.run(
         ["tar", "-tzf", bundle.archive], capture_output=True, text=True, check=True
     ).stdout.split("\n")

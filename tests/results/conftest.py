@@ -16,6 +16,7 @@ from edgebench.core import (
     Recorded,
     Status,
 )
+from edgebench.results.cells import read_cells
 from edgebench.results.store import CellSpec
 
 
@@ -104,3 +105,15 @@ def recorded_of():
         return Recorded(measurement=measurement, samples=samples, scores=scored)
 
     return make
+
+
+@pytest.fixture
+def cells_of():
+    """Read cells of pairs of what they are and what was recorded of them."""
+
+    def read(*pairs):
+        specs = [spec for spec, _ in pairs]
+        recorded = {spec.key: r for spec, r in pairs if r is not None}
+        return read_cells(specs, recorded, margin_ratio=0.05, ci_ratio=0.05)
+
+    return read

@@ -11,16 +11,6 @@ from edgebench.core import Reason, Status
 from edgebench.results.cells import cell_document, read_cells
 
 
-@pytest.fixture
-def cells_of():
-    def read(*pairs):
-        specs = [spec for spec, _ in pairs]
-        recorded = {spec.key: r for spec, r in pairs if r is not None}
-        return read_cells(specs, recorded, margin_ratio=0.05, ci_ratio=0.05)
-
-    return read
-
-
 def test_a_ratio_is_taken_within_blocks(cells_of, spec_of, recorded_of):
     # Both drift by a factor of 4 from block to block; within each the one takes half of the other.
     reference, variant = spec_of("float"), spec_of("int8")
@@ -90,14 +80,14 @@ def test_a_number_that_is_missing_has_its_own_reason(cells_of, spec_of, recorded
     reference, variant = spec_of("float"), spec_of("int8")
     less = changed(
         recorded_of(variant, [1.0, 1.0]),
-        missing={"accuracy": Reason.NO_DATA, "energy": Reason.NOT_MEASURED},
+        missing={"accuracy": Reason.NO_DATA, "energy": Reason.NO_SENSOR},
         memory=(),
     )
     first, second = cells_of(
         (reference, recorded_of(reference, [1.0, 1.0], scores=[1, 0, 1])), (variant, less)
     )
     hidden = {"latency_p99": "percentile_n", "latency_p99_9": "percentile_n"}
-    assert missing(first) == {**hidden, "energy": "no_sensor"}
+    assert missing(first) == {**hidden, "energy": "not_measured"}
     assert missing(second) == {
         **hidden,
         "memory": "not_measured",
@@ -120,17 +110,17 @@ def test_what_is_hidden_is_missing_for_the_reason_of_the_cell(
         recorded_of(variant, [1.0, 1.0], status=status, reasons=(Reason.TIMEOUT,)), agreement=None
     )
     _, cell = cells_of((reference, recorded_of(reference, [1.0, 1.0])), (variant, recorded))
-    names = ("latency", "memory", "accuracy", "agreement", "vs_reference")
-    assert missing(cell) == {**dict.fromkeys(names, "timeout"), "energy": "no_sensor"}
+    names = ("latency", "memory", "energy", "accuracy", "agreement", "vs_reference")
+    assert missing(cell) == dict.fromkeys(names, "timeout")
 
 
 def test_of_a_cell_that_was_not_measured_everything_is_missing(cells_of, spec_of):
     (cell,) = cells_of((spec_of("int8"), None))
     names = (
         *("size_bytes", "gzip_bytes", "runtime_version", "latency", "memory"),
-        *("accuracy", "agreement", "vs_reference"),
+        *("energy", "accuracy", "agreement", "vs_reference"),
     )
-    assert missing(cell) == {**dict.fromkeys(names, "not_measured"), "energy": "no_sensor"}
+    assert missing(cell) == dict.fromkeys(names, "not_measured")
 
 
 @pytest.mark.parametrize("what", ["missing", "not measured", "hidden", "none"])

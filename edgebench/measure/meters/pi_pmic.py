@@ -20,7 +20,8 @@ from edgebench.measure.watch import Readings, Source
 SOURCE: Final = "pmic"
 # Every reading is a process; more of them would be seen in what they measure.
 PERIOD_S: Final = 0.5
-MODEL: Final = "/proc/device-tree/model"
+# Where /proc/device-tree leads to: https://docs.kernel.org/devicetree/usage-model.html
+MODEL: Final = "/sys/firmware/devicetree/base/model"
 _HAS_PMIC: Final = re.compile(r"Raspberry Pi (5(?!\d)|500|Compute Module 5)")
 _ROW: Final = re.compile(
     r"^\s*(\w+)_([AV])\s+(?:current|volt)\(\d+\)=([0-9.]+)[AV]\s*$", re.MULTILINE

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from edgebench.core import DeviceProfile, Reason
 from edgebench.device.look import Listing
 from edgebench.measure.watch import Reading, Readings, Source
-from edgebench.runner import StateResult
+from edgebench.runner import EnergyResult, Scheduling, StateResult
 
 # Fast enough to see a throttling of a second, slow enough to cost nothing.
 PERIOD_S: Final = 0.5
@@ -37,6 +37,25 @@ class Seen:
     readings: Readings
     state: StateResult
     samples: int
+
+    @classmethod
+    def of_windows(cls, readings: Readings, windows: EnergyResult) -> "Seen":
+        """What there is of an energy pass: its active window; its runner counts nothing itself."""
+        begin_ns, end_ns = windows.active_ns
+        state = StateResult(
+            begin_ns=begin_ns,
+            end_ns=end_ns,
+            canary_ns=(0, 0),
+            scheduling=Scheduling(
+                run_ns=None,
+                wait_ns=None,
+                involuntary_switches=0,
+                voluntary_switches=0,
+                major_faults=0,
+            ),
+            cpus=(),
+        )
+        return cls(readings=readings, state=state, samples=windows.inferences)
 
     def of(self, prefix: str) -> Iterator[tuple[str, tuple[Reading, ...]]]:
         """Readings of the sources whose name begins so, by the rest of the name.

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from edgebench.core import DeviceProfile, Reason, Transport
-from edgebench.device.look import look
+from edgebench.core import DeviceProfile, Reason
+from edgebench.device.look import Listing
 from edgebench.measure.state.frequency import FREQUENCY
 from edgebench.measure.state.load import CANARY, OTHERS, SCHEDULING, SWAPPING
 from edgebench.measure.state.monitor import Finding, Monitor, Seen, Watch
@@ -29,15 +29,18 @@ MONITORS: Final[Mapping[str, Monitor]] = {
 }
 
 
-def arm(transport: Transport, profile: DeviceProfile) -> tuple[Watch, ...]:
-    """The monitors that have something to read on a device, found in one round trip.
+def globs() -> tuple[str, ...]:
+    """Files that tell which monitors a device has something for."""
+    return tuple(glob for monitor in MONITORS.values() for glob in monitor.globs)
 
-    Raises:
-        DeviceLost: It does not answer.
-    """
-    globs = [glob for monitor in MONITORS.values() for glob in monitor.globs]
-    tools = [tool for monitor in MONITORS.values() for tool in monitor.tools]
-    listing = look(transport, globs=globs, tools=tools)
+
+def tools() -> tuple[str, ...]:
+    """Programs that do."""
+    return tuple(tool for monitor in MONITORS.values() for tool in monitor.tools)
+
+
+def arm(listing: Listing, profile: DeviceProfile) -> tuple[Watch, ...]:
+    """The monitors that have something to read on a device."""
     armed = (monitor.arm(listing, profile) for monitor in MONITORS.values())
     return tuple(watch for watch in armed if watch is not None)
 

@@ -1,0 +1,91 @@
+"""From what was recorded of a cell to its joules, and back."""
+
+from collections.abc import Iterator
+
+from edgebench.core import EnergyRun, Reason, Recorded
+from edgebench.measure.energy.combine import combine
+from edgebench.measure.energy.estimate import estimate
+from edgebench.measure.energy.joules import Energy, Run
+from edgebench.measure.energy.trace import Trace, Window
+from edgebench.runner import EnergyResult
+
+
+def run_of(windows: EnergyResult, *, events: tuple[Reason, ...]) -> Run:
+    """The run that a runner's windows are."""
+    active = _window(windows.active_ns)
+    return Run(
+        idle_before=_window(windows.idle_before_ns),
+        active=active,
+        idle_after=_window(windows.idle_after_ns),
+        inferences=windows.inferences,
+        active_s=active.seconds,
+        events=events,
+    )
+
+
+def record_of(trace: Trace, run: Run, *, meter: str) -> EnergyRun:
+    """What is kept of a run beside the readings themselves."""
+    return EnergyRun(
+        meter=meter,
+        scope=trace.scope,
+        kind=trace.kind,
+        rails=trace.rails,
+        resolution=trace.resolution,
+        unreadable=trace.unreadable,
+        refusal=trace.refusal,
+        doubts=trace.doubts,
+        idle_before_ns=(run.idle_before.begin_ns, run.idle_before.end_ns),
+        active_ns=(run.active.begin_ns, run.active.end_ns),
+        idle_after_ns=(run.idle_after.begin_ns, run.idle_after.end_ns),
+        inferences=run.inferences,
+        events=run.events,
+    )
+
+
+def estimates(recorded: Recorded) -> list[Energy]:
+    """The energy that each run of a cell says, in their order."""
+    return [estimate(trace, run) for trace, run in _runs(recorded)]
+
+
+def summarize_energy(recorded: Recorded) -> Energy | None:
+    """The energy of a cell; None where no meter was read.
+
+    A lone run says what it saw; several, what they have in common.
+    """
+    runs = estimates(recorded)
+    if not runs:
+        return None
+    return combine(runs) if len(runs) > 1 else runs[0]
+
+
+def _runs(recorded: Recorded) -> Iterator[tuple[Trace, Run]]:
+    for kept, (time_ns, values) in zip(
+        recorded.measurement.energy or (), recorded.power, strict=True
+    ):
+        trace = Trace(
+            kind=kept.kind,
+            scope=kept.scope,  # type: ignore[arg-type]  # written from a Scope
+            time_ns=time_ns,
+            values=values,
+            rails=kept.rails,
+            resolution=kept.resolution,
+            unreadable=kept.unreadable,
+            refusal=kept.refusal,
+            doubts=kept.doubts,
+        )
+        active = _window(kept.active_ns)
+        yield (
+            trace,
+            Run(
+                idle_before=_window(kept.idle_before_ns),
+                active=active,
+                idle_after=_window(kept.idle_after_ns),
+                inferences=kept.inferences,
+                active_s=active.seconds,
+                events=kept.events,
+            ),
+        )
+
+
+def _window(ends: tuple[int, int]) -> Window:
+    return Window(begin_ns=ends[0], end_ns=ends[1])

@@ -1,0 +1,80 @@
+"""Energy in blocks: in each, every cell runs once, as a process of its own, in shuffled order."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from edgebench.core import MeasureProtocol, Progress, Reason, Recorded
+from edgebench.errors import JobFailed
+from edgebench.measure.cell import Task, ended
+from edgebench.measure.energy.joules import Energy
+from edgebench.measure.energy.lengths import ACTIVE_MAX_S
+from edgebench.measure.energy.recorded import estimates
+from edgebench.measure.meters.meter import Absent, Meter
+from edgebench.measure.protocol import block_order
+from edgebench.measure.session import Bench, length_of, measure_energy
+
+# What more time at work can mend.
+TOO_SHORT: Final = frozenset({Reason.CI_NOT_MET, Reason.N_EFF_LOW, Reason.DELTA_BELOW_NOISE})
+
+
+def measure_energies(
+    benches: Mapping[str, Bench],
+    tasks: Sequence[Task],
+    protocol: MeasureProtocol,
+    cells: dict[str, Recorded],
+    progress: Progress,
+) -> Iterator[Recorded]:
+    """Read the meter of a device for every cell, and yield each as it changes.
+
+    A cell whose interval stays wide works twice as long in the next run. What `cells` holds of
+    earlier runs is not measured again.
+    """
+    for key in [task.job.key for task in tasks]:
+        meter = benches[cells[key].measurement.runtime].meter
+        reason = meter.reason if isinstance(meter, Absent) else Reason.NOT_MEASURED
+        if isinstance(meter, Absent) or protocol.energy_runs == 0:
+            missing = {**cells[key].measurement.missing, "energy": reason}
+            measurement = replace(cells[key].measurement, missing=missing)
+            cells[key] = replace(cells[key], measurement=measurement)
+    by_key = {task.job.key: task for task in tasks}
+    for number in range(protocol.energy_runs):
+        for key in block_order(tuple(by_key), block=number, seed=protocol.seed):
+            bench = benches[by_key[key].job.runtime]
+            if isinstance(bench.meter, Absent) or len(cells[key].power) > number:
+                continue
+            progress(f"{key}: energy, run {number + 1} of {protocol.energy_runs}")
+            cells[key] = _one_run(bench, bench.meter, by_key[key], protocol, cells[key])
+            yield cells[key]
+            if cells[key].measurement.error is not None:
+                del by_key[key]
+
+
+def _one_run(
+    bench: Bench, meter: Meter, task: Task, protocol: MeasureProtocol, recorded: Recorded
+) -> Recorded:
+    active_s = _active_s(meter, estimates(recorded))
+    try:
+        run, trace = measure_energy(
+            bench, meter, task.job, protocol, inputs=task.sample, active_s=active_s
+        )
+    except JobFailed as error:
+        return ended(recorded, Reason(error.reason), error.in_full())
+    missing = {k: v for k, v in recorded.measurement.missing.items() if k != "energy"}
+    runs = (*(recorded.measurement.energy or ()), run)
+    return replace(
+        recorded,
+        measurement=replace(recorded.measurement, energy=runs, missing=missing),
+        power=(*recorded.power, (trace.time_ns, trace.values)),
+    )
+
+
+def _active_s(meter: Meter, so_far: Sequence[Energy]) -> float:
+    """How long to work: as long as the meter needs, and twice as long after a run too short."""
+    base_s = length_of(meter).active_s
+    if not so_far:
+        return base_s
+    last = so_far[-1]
+    reasons = {*last.gross_j.reasons, *last.dynamic_j.reasons}
+    worked_s = max(last.window_s + 2 * last.guard_s, base_s)
+    return min(2 * worked_s if reasons & TOO_SHORT else worked_s, ACTIVE_MAX_S)

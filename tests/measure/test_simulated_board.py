@@ -1,0 +1,173 @@
+"""A Raspberry Pi that is simulated behind a real sshd, measured to the end."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from edgebench.core import Reason
+from edgebench.device.connect import connect
+from edgebench.measure.campaign import measure_device
+from edgebench.measure.cell import Task
+from edgebench.measure.energy.recorded import summarize_energy
+from edgebench.measure.protocol import PRESETS
+from edgebench.measure.state.verdict import state_reasons
+from tests.conftest import miss, need
+from tests.simulated import CORE_W, IDLE_W, SimulatedPi
+from tests.sshd import UnavailableError, started
+
+BRISK = replace(
+    PRESETS["quick"],
+    blocks_min=2,
+    blocks_max=2,
+    warmup_min_s=0.05,
+    warmup_max_s=0.5,
+    sample_min_s=0.2,
+    sample_max_s=1.0,
+    memory_processes=1,
+    gate_wait_s=0.0,
+    cooldown_s=0.0,
+)
+
+
+@pytest.fixture
+def board(monkeypatch):
+    """Start a Pi; what it is, and a device that leads to it."""
+    need("sshd")
+    if os.geteuid() != 0:
+        miss("only root can give a device files of its own")
+
+    def start(*, has_pmic=True):
+        pi = SimulatedPi(has_pmic=has_pmic)
+        stack.callback(pi.remove)
+        try:
+            server = stack.enter_context(started(board=pi.board))
+        except UnavailableError as error:
+            miss(str(error))
+        monkeypatch.setenv("EDGEBENCH_SSH_CONFIG", str(server.config))
+        device = connect(server.address, profile="raspberry-pi-5" if has_pmic else "raspberry-pi-4")
+        return pi, server, device
+
+    with contextlib.ExitStack() as stack:
+        yield start
+
+
+@pytest.fixture
+def task(job, inputs):
+    return Task(job=job, sample=inputs, inputs=inputs, reference=None, twin=None)
+
+
+@pytest.fixture
+def measured(task, wheels):
+    """The cell as it is in the end."""
+
+    def measure(device, protocol=BRISK):
+        told: list[str] = []
+        found = measure_device(
+            device, [task], protocol, kept={}, cache=wheels, progress=told.append
+        )
+        *_, last = found
+        device.transport.close()
+        return last, told
+
+    return measure
+
+
+def test_the_joules_of_a_pi_5_are_those_that_it_took(board, measured):
+    pi, server, device = board()
+    with pi.powered(server.uid) as power:
+        recorded, _ = measured(device, replace(BRISK, energy_runs=1))
+    assert recorded.measurement.energy is not None
+    (run,) = recorded.measurement.energy
+    assert (run.meter, run.scope) == ("vcgencmd pmic_read_adc", "soc_rails")
+    energy = summarize_energy(recorded)
+    assert energy is not None
+    begin_ns, end_ns = run.active_ns
+    above_j = power.joules_above_idle(begin_ns, end_ns)
+    whole_j = above_j + IDLE_W * (end_ns - begin_ns) / 1e9
+    assert energy.gross_j.value == pytest.approx(whole_j / run.inferences, rel=0.01)
+    assert energy.dynamic_j.value is not None, energy.dynamic_j.reasons
+    assert energy.dynamic_j.value == pytest.approx(above_j / run.inferences, rel=0.01)
+    assert energy.idle_w == pytest.approx((IDLE_W, IDLE_W), rel=0.01)
+    assert energy.active_w is not None
+    assert IDLE_W < energy.active_w <= IDLE_W + 1.2 * CORE_W
+
+
+def test_a_pi_4_has_no_joules_and_says_why(board, measured):
+    _, _, device = board(has_pmic=False)
+    recorded, _ = measured(device, replace(BRISK, energy_runs=1))
+    assert recorded.measurement.energy is None
+    assert recorded.measurement.missing["energy"] is Reason.NO_SENSOR
+    assert len(recorded.samples) == 2
+    process = recorded.measurement.processes[0]
+    assert process.state["temp_max_c"] == {"cpu-thermal": 48.3}
+    assert process.state["throttled_after"] == "0x0"
+    assert process.invalid == ()
+
+
+def test_a_pi_that_throttles_is_repeated_and_then_invalid(board, measured):
+    pi, _, device = board()
+    pi.throttle(0xE0008)
+    recorded, _ = measured(device)
+    processes = recorded.measurement.processes
+    assert [process.repeats for process in processes] == [BRISK.repeats_max] * 2
+    assert state_reasons(processes)[1] == (Reason.THROTTLED,)
+
+
+def test_a_governor_that_may_not_be_set_is_said_and_nothing_is_touched(board, measured):
+    pi, _, device = board()
+    recorded, told = measured(device, replace(BRISK, governor="performance"))
+    assert any("not under performance" in line and "no permission" in line for line in told)
+    assert pi.governor == "ondemand"
+    assert Reason.PERMISSION in recorded.measurement.processes[0].suspect
+
+
+def root_device(device):
+    """Whoever logs in may write the board's files: as root of a real board may."""
+    return replace(device, facts={**device.facts, "is_root": True})
+
+
+def test_a_governor_stands_while_it_is_measured_and_is_back_afterwards(board, measured):
+    pi, _, device = board()
+    recorded, told = measured(root_device(device), replace(BRISK, governor="performance"))
+    assert not any("not under" in line for line in told)
+    assert {p.state["governor"] for p in recorded.measurement.processes} == {"performance"}
+    assert pi.governor == "ondemand"
+
+
+KILLED = """
+import sys, time
+from dataclasses import replace
+from pathlib import PurePosixPath
+from edgebench.device.connect import connect
+from edgebench.device.steady import steady
+device = connect(sys.argv[1], profile="raspberry-pi-5")
+device = replace(device, facts={**device.facts, "is_root": True})
+guard = PurePosixPath(sys.argv[2])
+with steady(device, guard, governor="performance", lease_s=3) as held:
+    print(dict(held.reads), flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_host_that_is_killed_leaves_the_board_as_it_was(board):
+    from edgebench.runner import shipped
+
+    pi, server, device = board()
+    device.transport.close()
+    before = {path: path.read_text() for path in pi.cpufreq.rglob("*") if path.is_file()}
+    argv = [sys.executable, "-c", KILLED, server.address, str(shipped("runners") / "guard.sh")]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as host:
+        assert host.stdout is not None
+        assert "performance" in host.stdout.readline()
+        assert pi.governor == "performance"
+        host.send_signal(signal.SIGKILL)
+    stop = time.monotonic() + 20
+    while pi.governor != "ondemand" and time.monotonic() < stop:
+        time.sleep(0.2)
+    assert {path: path.read_text() for path in pi.cpufreq.rglob("*") if path.is_file()} == before
