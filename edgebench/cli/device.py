@@ -73,3 +73,25 @@ def probe(name: str, profile: str | None, as_json: bool) -> None:
         return
     for key, value in facts.items():
         click.echo(f"{key:24} {'-' if value is None else value}")
+
+
+@device.command("calibrate")
+@click.argument("name")
+@click.option("--blocks", default=20, show_default=True, type=click.IntRange(6), help="Launches.")
+@JSON
+def calibrate(name: str, blocks: int, as_json: bool) -> None:
+    """Find the smallest difference that a device (a name, or an address) can show."""
+    from pathlib import Path
+
+    from edgebench.cli.desk import desk_at
+    from edgebench.workflow.calibrate import calibrate as find_floor
+
+    found = find_floor(name, desk_at(Path()), blocks=blocks)
+    if as_json:
+        click.echo(json.dumps(found.document(), indent=1))
+        return
+    floor = found.floor
+    click.echo(f"{floor.name}: a model differs from itself by up to {floor.floor_ratio:.2%}")
+    click.echo(f"  {floor.launches} launches of {floor.runtime}; kept in {found.kept}")
+    for verdict, count in found.verdicts.items():
+        click.echo(f"  {verdict.replace('_', ' ')}: {count} of {sum(found.verdicts.values())}")

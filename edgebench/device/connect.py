@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from edgebench.core import Device, DeviceProfile, Transport
 from edgebench.device.facts import read_facts
+from edgebench.device.floors import read_floor
 from edgebench.device.inventory import Entry, read_inventory, unknown_device
 from edgebench.device.profile import GENERIC, THIS_MACHINE, load_profile, propose
 from edgebench.device.transport import open_transport
@@ -62,6 +63,9 @@ def _probe(transport: Transport, name: str, kind: DeviceProfile | None, python: 
         if kind.work_folder != work:
             # Space and rights are those of another file system there.
             facts = read_facts(transport, work_folder=kind.work_folder, python=python)
+    floor = read_floor(name, facts)
+    if floor is not None:
+        facts["noise_floor_ratio"] = floor.floor_ratio
     return Device(
         name=name,
         profile=kind,

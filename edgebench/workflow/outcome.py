@@ -69,6 +69,7 @@ def outcome_of(folder: Path) -> Outcome:
         read_all(folder, run),
         margin_ratio=margin_ratio,
         ci_ratio=_number(run.protocol, "ci_ratio"),
+        floors=_floors(run),
     )
     plan = plan_of(run)
     checked = check_targets(plan.target, cells) if plan else ()
@@ -103,6 +104,17 @@ def plan_of(run: RunDocument) -> Plan | None:
     if run.command == "bench":
         return None
     return plan_from(run.plan, source=f"the plan of {run.name!r}")
+
+
+def _floors(run: RunDocument) -> dict[str, float]:
+    """By device, the difference that it shows between a model and itself, where it is known."""
+    found: dict[str, float] = {}
+    for name, told in run.devices.items():
+        facts = told.get("facts")
+        floor = facts.get("noise_floor_ratio") if isinstance(facts, Mapping) else None
+        if isinstance(floor, float):
+            found[name] = floor
+    return found
 
 
 def _number(document: Mapping[str, Any], key: str) -> float:
