@@ -70,7 +70,7 @@ def show_built(
 def _show_tables(outcome: "Outcome") -> None:
     from rich.console import Console
 
-    from edgebench.results.tables import target_row, trouble
+    from edgebench.results.tables import remedies, target_row, trouble
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else UNBOUNDED)
     for device in dict.fromkeys(cell.spec.device for cell in outcome.cells):
@@ -80,6 +80,8 @@ def _show_tables(outcome: "Outcome") -> None:
         console.print(_grid("Targets", [target_row(c) for c in outcome.checked]))
     for text in (*trouble(outcome.cells), *_missing(outcome)):
         console.print(f"! {text}", markup=False, soft_wrap=True)
+    for text in remedies(outcome.cells):
+        console.print(f"  {text}", markup=False, soft_wrap=True, style="dim")
     for advice in outcome.advice:
         name = f"{advice.cell.spec.variant}.{advice.cell.spec.format}" if advice.cell else "nothing"
         console.print(f"[bold]{advice.device}: ship {name}[/bold]", soft_wrap=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import JsonValue
 
 from edgebench.core import Accuracy, Status
+from edgebench.measure.reasons import REMEDIES
 from edgebench.measure.stats import Interval
 from edgebench.results.cells import Cell, cell_document
 from edgebench.results.gaps import HIDDEN
@@ -127,6 +128,12 @@ def trouble(cells: Sequence[Cell]) -> list[str]:
     ]
 
 
+def remedies(cells: Sequence[Cell]) -> list[str]:
+    """What to do about each reason that stands in the table, once."""
+    found = dict.fromkeys(reason for cell in cells for reason in cell.reasons)
+    return [f"{reason.value}: {REMEDIES[reason]}" for reason in found]
+
+
 def frame(cells: Sequence[Cell], *, run: str) -> "pd.DataFrame":
     """One tidy row a cell: every number of `--json`, nested keys joined by `_`.
 
@@ -172,7 +179,7 @@ def markdown(
         lines += ["", table.to_markdown(index=False, disable_numparse=True)]
     table = pd.DataFrame(readable_rows(cells), columns=list(COLUMNS))
     lines += ["", table.to_markdown(index=False, disable_numparse=True)]
-    words = trouble(cells)
+    words = [*trouble(cells), *remedies(cells)]
     if words:
         lines += ["", *(f"- {word}" for word in words)]
     return "\n".join(lines) + "\n"

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 from edgebench.core import Reason, Status
 from edgebench.results.cells import read_cells
-from edgebench.results.tables import COLUMNS, frame, markdown, readable_rows, trouble
+from edgebench.results.tables import (
+    COLUMNS,
+    frame,
+    markdown,
+    readable_rows,
+    remedies,
+    trouble,
+)
 
 
 def cells(spec_of, recorded_of):
@@ -75,3 +82,10 @@ def test_what_is_missing_is_one_column_of_the_frame(spec_of, recorded_of):
     table = frame(cells(spec_of, recorded_of), run="r1")
     assert [name for name in table.columns if name.startswith("missing")] == ["missing"]
     assert "latency=wrong_output" in table["missing"][1].split()
+
+
+def test_every_reason_in_the_table_has_its_remedy_once(cells_of, spec_of, recorded_of):
+    specs = [spec_of("float"), spec_of("int8")]
+    pairs = [(spec, recorded_of(spec, [1.0], reasons=(Reason.CONTENDED,))) for spec in specs]
+    told = remedies(cells_of(*pairs))
+    assert [line.partition(":")[0] for line in told] == ["contended", "too_few_samples"]

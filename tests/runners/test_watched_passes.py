@@ -1,0 +1,62 @@
+"""What the runner tells of the state it measured in, and the windows of its energy pass."""
+
+import os
+import time
+
+import pytest
+
+from edgebench.errors import JobFailed
+from edgebench.measure.watched import read_watched
+from edgebench.runner import WatchSpec, Windows
+
+SOURCES = ({"name": "load", "path": "/proc/loadavg", "period_s": 0.05, "stream": False},)
+
+
+def test_the_state_of_a_latency_pass_spans_its_samples(tflite, ask):
+    before_ns = time.monotonic_ns()
+    result, folder = ask(tflite / "float.tflite", kind="latency", watch=WatchSpec(sources=SOURCES))
+    state = result.state
+    assert state is not None
+    assert before_ns < state.begin_ns < state.end_ns < time.monotonic_ns()
+    assert min(state.canary_ns) > 0
+    assert state.scheduling.involuntary_switches >= 0
+    assert state.is_watched
+    readings = read_watched((folder / "watch.jsonl").read_bytes()).readings["load"]
+    assert readings[0].time_ns < state.begin_ns
+    assert readings[-1].time_ns > state.end_ns
+
+
+def test_without_a_watch_nothing_is_read(tflite, ask):
+    result, folder = ask(tflite / "float.tflite", kind="latency")
+    assert result.state is not None
+    assert result.state.is_watched is None
+    assert not (folder / "watch.jsonl").exists()
+
+
+def test_a_runner_stays_on_the_cores_that_it_is_given(tflite, ask):
+    core = max(os.sched_getaffinity(0))
+    result, _ = ask(tflite / "float.tflite", kind="latency", cpus=(core,))
+    assert result.state is not None
+    assert result.state.cpus == (core,)
+
+
+def test_cores_that_are_not_there_fail_the_pass(tflite, ask):
+    with pytest.raises(JobFailed, match="Invalid argument"):
+        ask(tflite / "float.tflite", kind="latency", cpus=(1023,))
+
+
+def test_the_energy_pass_rests_works_and_rests(tflite, ask):
+    windows = Windows(idle_s=0.2, active_s=0.3)
+    watch = WatchSpec(sources=SOURCES)
+    result, folder = ask(tflite / "float.tflite", kind="energy", windows=windows, watch=watch)
+    energy = result.energy
+    assert energy is not None
+    spans = (energy.idle_before_ns, energy.active_ns, energy.idle_after_ns)
+    lengths = [(end - begin) / 1e9 for begin, end in spans]
+    assert min(lengths) >= 0.2
+    assert lengths[1] >= 0.3
+    flat = [moment for span in spans for moment in span]
+    assert flat == sorted(flat)
+    assert energy.inferences > 0
+    assert energy.is_watched
+    assert len(read_watched((folder / "watch.jsonl").read_bytes()).readings["load"]) >= 8
