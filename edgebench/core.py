@@ -314,6 +314,7 @@ class MeasureProtocol:
         repeats_max: How often a process is run anew that was throttled or starved.
         cooldown_s: Pause before that.
         energy_runs: Launches of the energy pass, where there is a meter; 0 leaves it out.
+        profile: Whether the time of each operation is asked for, once a cell.
         governor: Of the processor's clock while the device is measured; None leaves what is there.
     """
 
@@ -338,6 +339,7 @@ class MeasureProtocol:
     repeats_max: int = 0
     cooldown_s: float = 0.0
     energy_runs: int = 0
+    profile: bool = False
     governor: str | None = None
 
 
@@ -469,6 +471,71 @@ class EnergyRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Accel:
+    """Where the nodes of a model really ran, as its runtime tells.
+
+    Attributes:
+        requested: The accelerator of the job.
+        effective: Who has nodes beside the plain kernels of the CPU; `none` (LiteRT) or `cpu`
+            (onnxruntime) where nobody has, None where the runtime does not tell.
+        nodes_total: None where the runtime does not tell; likewise the fields after it.
+        nodes_accel: How many run on `effective`.
+        partitions: In how many pieces it has them: between two of them the CPU is at work.
+        cpu_ops: Nodes that the CPU's plain kernels run, by operation. Empty is proof that there are
+            none, also where they were not counted.
+        unknown: Why the runtime does not tell, in words.
+    """
+
+    requested: str
+    effective: str | None
+    nodes_total: int | None = None
+    nodes_accel: int | None = None
+    partitions: int | None = None
+    cpu_ops: Mapping[str, int] | None = None
+    unknown: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileRow:
+    """One operation of a model, and the time it took in all inferences that were looked at.
+
+    Attributes:
+        name: The node's, as the runtime calls it; `delegate:0` is the first of its partition.
+        share: Of the time of all rows.
+        calls: In all inferences together.
+        provider: Whose kernel it was; None where the runtime does not tell.
+        is_delegated: Whether that is another than the plain kernels of the CPU.
+    """
+
+    name: str
+    op_type: str
+    share: float
+    ns_per_inference: float
+    calls: int
+    provider: str | None
+    is_delegated: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How long each operation of a model takes, by a pass in which the runtime looks at itself.
+
+    To look costs time, most of all for small operations: the shares are worth more than the
+    nanoseconds, and neither is a latency.
+
+    Attributes:
+        source: Which runtime's profiler it is; None where there are no rows.
+        rows: One a node, in the order they ran.
+        unknown: Why there are no rows, in words.
+    """
+
+    source: str | None = None
+    inferences: int = 0
+    rows: tuple[ProfileRow, ...] = ()
+    unknown: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
     """How far two sets of outputs of the same inputs are one.
 
@@ -513,6 +580,8 @@ class Measurement:
         agreement: With the host's float reference of the same format.
         fidelity: With the same file run by the host: what the device's own kernels changed.
         energy: None where no meter was read.
+        accel: None until the outputs are there, as in a file of an earlier version.
+        profile: None where it was not asked for.
         missing: Reason of each number that is absent, by field.
         error: The runtime's own words, where the cell failed.
         inputs: How the inputs came to be: from the data, from a file, or generated and with what
@@ -544,6 +613,8 @@ class Measurement:
     agreement: Agreement | None = None
     fidelity: Agreement | None = None
     energy: tuple[EnergyRun, ...] | None = None
+    accel: Accel | None = None
+    profile: Profile | None = None
     inputs: Mapping[str, JsonValue] = field(default_factory=dict)
     fingerprint: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, Reason] = field(default_factory=dict)

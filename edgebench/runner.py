@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from edgebench.core import MemoryProcess, Reason, TensorSpec
+from edgebench.core import Accel, MemoryProcess, Profile, Reason, TensorSpec
 from edgebench.errors import JobFailed
 
 JOB_SCHEMA: Final = "edgebench.job/1"
@@ -27,6 +27,15 @@ RESULT_SCHEMA: Final = "edgebench.result/1"
 ENVIRONMENT: Final[Mapping[str, str]] = {"ORT_DISABLE_TELEMETRY": "1"}
 
 Runtime = Literal["litert", "tflite-runtime", "onnxruntime"]
+Kind = Literal["latency", "memory", "outputs", "energy", "profile"]
+
+# What the runner knows beside `cpu`; TFLite files take a library too, by its path on the device.
+ACCELERATORS: Final[Mapping[Runtime, tuple[str, ...]]] = {
+    "litert": ("xnnpack", "none"),
+    "tflite-runtime": ("xnnpack", "none"),
+    "onnxruntime": ("xnnpack", "cuda", "tensorrt", "qnn", "nnapi", "acl"),
+}
+DELEGATE: Final = "delegate:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +89,7 @@ class RunnerJob:
     """
 
     schema: Literal["edgebench.job/1"] = JOB_SCHEMA
-    kind: Literal["latency", "memory", "outputs", "energy"]
+    kind: Kind
     model: str
     runtime: Runtime
     threads: int = 1
@@ -171,6 +180,7 @@ class RunnerResult:
         error: The runtime's own words, where it failed.
         environment: Python, numpy and so on, as the runner saw them.
         inputs_made: How the inputs came to be.
+        accel: Of the outputs pass.
     """
 
     schema: Literal["edgebench.result/1"] = RESULT_SCHEMA
@@ -187,9 +197,22 @@ class RunnerResult:
     memory: MemoryProcess | None = None
     state: StateResult | None = None
     energy: EnergyResult | None = None
+    accel: Accel | None = None
+    profile: Profile | None = None
 
 
 _RESULT = TypeAdapter(RunnerResult)
+
+
+def has_accelerator(runtime: Runtime, accelerator: str) -> bool:
+    """Whether the runner knows the accelerator; whether the board has it is seen when it runs.
+
+    >>> [has_accelerator("litert", name) for name in ("cpu", "delegate:/usr/lib/libx.so", "cuda")]
+    [True, True, False]
+    """
+    if accelerator.startswith(DELEGATE):
+        return runtime != "onnxruntime" and len(accelerator) > len(DELEGATE)
+    return accelerator == "cpu" or accelerator in ACCELERATORS[runtime]
 
 
 def shipped(name: str) -> Path:

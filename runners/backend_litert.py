@@ -1,8 +1,12 @@
 """Models in TFLite files: ai-edge-litert, and tflite-runtime before it was called so."""
 
 import importlib
+import os
+import sys
 
 from failure import Failed
+
+DELEGATE = "delegate:"
 
 MODULES = {
     "litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
@@ -16,8 +20,98 @@ def load(runtime):
     return importlib.import_module(module), package
 
 
-def open_model(runtime, path, threads):
-    return LitertModel(runtime.Interpreter(model_path=path, num_threads=threads))
+def open_model(runtime, path, threads, accelerator):
+    options = {}
+    if accelerator == "none" or accelerator.startswith(DELEGATE):
+        options["experimental_op_resolver_type"] = _without_xnnpack(runtime)
+    elif accelerator not in ("cpu", "xnnpack"):
+        words = "This runtime has no accelerator %r, only xnnpack, none and %sPATH."
+        raise Failed(words % (accelerator, DELEGATE), reason="no_runtime")
+    if accelerator.startswith(DELEGATE):
+        library = accelerator[len(DELEGATE) :]
+        options["experimental_delegates"] = [_delegate(runtime, library)]
+    interpreter = runtime.Interpreter(model_path=path, num_threads=threads, **options)
+    return LitertModel(interpreter, accelerator)
+
+
+def open_told(runtime, path, threads, accelerator):
+    """As `open_model`: an interpreter tells where its nodes are whoever opened it."""
+    return open_model(runtime, path, threads, accelerator)
+
+
+def profile(runtime, task, feed):
+    """The time of each operation, by the profiler of the library and in a process of its own."""
+    import litert_profile
+    import op_profile
+
+    job, path = task.job, task.path("model")
+    model = open_model(runtime, path, job["threads"], job["accelerator"])
+    fed = feed(model)
+    model.prepare({name: array.shape for name, array in fed.items()})
+    why = _unprofiled(job, litert_profile.TRIED) or _freed(model, fed)
+    if why:
+        return op_profile.none(why)
+    count = op_profile.affordable(model.bind(fed), job["loop"]["sample_max_s"])
+    # Two models at once may be more than a board has room for.
+    del model
+    answer = os.path.join(task.folder, "profile.json")
+    numbers = (str(job["threads"]), str(count))
+    program = os.path.abspath(litert_profile.__file__)
+    argv = [sys.executable, "-s", program, path, *numbers, answer, *_written(task.folder, fed)]
+    return op_profile.in_a_child(argv, answer)
+
+
+def _written(folder, fed):
+    """Files with the bytes of each input, in the model's order."""
+    paths = []
+    for number, array in enumerate(fed.values()):
+        paths.append(os.path.join(folder, "input-%d.bin" % number))
+        array.tofile(paths[-1])
+    return paths
+
+
+def _unprofiled(job, tried):
+    """Why this runtime has no profile; None where it has one."""
+    from importlib import metadata
+
+    if job["runtime"] != "litert":
+        return "%s has no profiler." % job["runtime"]
+    if job["accelerator"] not in ("cpu", "xnnpack"):
+        return "The profiler knows XNNPACK alone, not %r." % job["accelerator"]
+    try:
+        version = metadata.version(MODULES[job["runtime"]][1])
+    except metadata.PackageNotFoundError:
+        version = "unknown"
+    if version not in tried:
+        words = "The profiler of version %s was not tried; that of %s was."
+        return words % (version, ", ".join(tried))
+    return None
+
+
+def _freed(model, fed):
+    """Why the profiler, to whom each free axis is 1, cannot run on what the model is fed."""
+    for spec in model.inputs:
+        sizes = zip(spec["axes"], fed[spec["name"]].shape)
+        if any(axis is None and size != 1 for axis, size in sizes):
+            return "The profiler cannot give the free axes of input %r a size." % spec["name"]
+    return None
+
+
+def _without_xnnpack(runtime):
+    """With it a library's delegate could not be told from XNNPACK, that takes what is left."""
+    try:
+        return runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    except AttributeError as error:
+        words = "This version of the runtime cannot leave XNNPACK out."
+        raise Failed(words, reason="no_runtime") from error
+
+
+def _delegate(runtime, library):
+    try:
+        return runtime.load_delegate(library)
+    except (OSError, ValueError, AttributeError) as error:
+        words = "The delegate %r cannot be loaded: %s" % (library, error)
+        raise Failed(words, reason="silent_fallback") from error
 
 
 def _spec(details, name):
@@ -47,8 +141,9 @@ def _named(details):
 class LitertModel:
     """A model that is open: its inputs and outputs, and how to run it."""
 
-    def __init__(self, interpreter):
+    def __init__(self, interpreter, accelerator):
         self._interpreter = interpreter
+        self._accelerator = accelerator
         self._shapes = None
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         self._in, self._out = _named(inputs), _named(outputs)
@@ -89,6 +184,20 @@ class LitertModel:
         for name, array in fed.items():
             self._interpreter.set_tensor(self._in[name], array)
         return self._interpreter.invoke
+
+    def placement(self):
+        """Which nodes a delegate has; asked once they are allocated, for then it has them."""
+        import placement
+
+        asked = self._accelerator
+        taker = asked if asked.startswith(DELEGATE) else "xnnpack"
+        try:
+            nodes, delegates = placement.delegated(self._interpreter._get_ops_details())
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # A method of the wrapper's own, that may be gone or say something else tomorrow.
+            words = "This version does not tell its operations: %s: %s"
+            return placement.untold(asked, None, words % (type(error).__name__, error))
+        return placement.told(asked, taker if delegates else "none", nodes, delegates)
 
     def compute(self, fed):
         """The outputs of these inputs, as the model stores them."""

@@ -22,6 +22,20 @@ def unfit(words):
     return Failed(words, reason="unsupported_input")
 
 
+def public(specs):
+    """Specs as the result document has them: a free axis is null, whatever its symbol."""
+    return [
+        {
+            "name": spec["name"],
+            "shape": spec["axes"]
+            and [axis if isinstance(axis, int) else None for axis in spec["axes"]],
+            "dtype": spec["dtype"],
+            "quantization": spec["quantization"],
+        }
+        for spec in specs
+    ]
+
+
 def check_types(specs):
     """Refuse inputs that are no tensors of numbers."""
     for spec in specs:

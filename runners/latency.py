@@ -120,7 +120,7 @@ def measure(invoke, loop):
     # Once the clock has risen, as it has for the one behind the samples; then the caches are the
     # model's again.
     before_ns = canary_ns()
-    _block(invoke, int(loop["warmup_min_s"] * 1e9 / BLOCKS))
+    warmth["warmup_invokes"] += _block(invoke, int(loop["warmup_min_s"] * 1e9 / BLOCKS))[1]
     counted = scheduling.snapshot()
     begin_ns = time.perf_counter_ns()
     samples = sample(invoke, loop, typical_ns)

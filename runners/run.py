@@ -60,9 +60,6 @@ def load_runtime(task):
     import importlib
 
     name = task.job["runtime"]
-    if task.job["accelerator"] != "cpu":
-        words = "This runner has no accelerator %r, only 'cpu'." % task.job["accelerator"]
-        raise Failed(words, reason="no_runtime")
     try:
         backend = importlib.import_module(BACKENDS[name])
         runtime, package = backend.load(name)
@@ -84,24 +81,13 @@ def version_of(runtime, package):
         return getattr(runtime, "__version__", None)
 
 
-def public(specs):
-    """Specs as the result document has them: a free axis is null, whatever its symbol."""
-    return [
-        {
-            "name": spec["name"],
-            "shape": spec["axes"]
-            and [axis if isinstance(axis, int) else None for axis in spec["axes"]],
-            "dtype": spec["dtype"],
-            "quantization": spec["quantization"],
-        }
-        for spec in specs
-    ]
-
-
-def open_model(task, backend, runtime):
+def open_model(task, opener, runtime):
     """Open the model, describe it; the time that opening took."""
+    from inputs import public
+
+    job = task.job
     start = time.perf_counter_ns()
-    model = backend.open_model(runtime, task.path("model"), task.job["threads"])
+    model = opener(runtime, task.path("model"), job["threads"], job["accelerator"])
     spent = time.perf_counter_ns() - start
     task.answer["inputs"] = public(model.inputs)
     task.answer["outputs"] = public(model.outputs)
@@ -168,7 +154,7 @@ def prepare(model, fed):
 def opened(task, backend, runtime):
     """What is invoked in a timed pass, and how long opening it took."""
     samples = read_inputs(task)
-    model, open_ns = open_model(task, backend, runtime)
+    model, open_ns = open_model(task, backend.open_model, runtime)
     fed = first_sample(task, samples, model)
     load_ns = open_ns + prepare(model, fed)
     return model.bind(fed), load_ns
@@ -219,7 +205,7 @@ def memory_pass(task):
         samples = {name: array[:1].copy() for name, array in samples.items()}
     points["s1"] = memory.checkpoint(False)
     was_reset = memory.reset_peak()
-    model, _ = open_model(task, backend, runtime)
+    model, _ = open_model(task, backend.open_model, runtime)
     fed = first_sample(task, samples, model)
     prepare(model, fed)
     points["s2"] = memory.checkpoint(was_reset)
@@ -239,9 +225,21 @@ def outputs_pass(task):
     from outputs import compute
 
     samples = read_inputs(task)
-    model, _ = open_model(task, backend, runtime)
+    model, _ = open_model(task, backend.open_told, runtime)
     arranged, count = arranged_samples(task, samples, model)
     save_arrays(task.path("outputs"), compute(model, arranged, count))
+    task.answer["accel"] = model.placement()
+    return runtime, package
+
+
+def profile_pass(task):
+    backend, runtime, package = load_runtime(task)
+    samples = read_inputs(task)
+
+    def feed(model):
+        return first_sample(task, samples, model)
+
+    task.answer["profile"] = backend.profile(runtime, task, feed)
     return runtime, package
 
 
@@ -250,6 +248,7 @@ PASSES = {
     "memory": memory_pass,
     "outputs": outputs_pass,
     "energy": energy_pass,
+    "profile": profile_pass,
 }
 
 

@@ -44,7 +44,13 @@ def named_range(text: str) -> tuple[str, tuple[float, float]]:
 @click.option("--device", default="local://", show_default=True, help="A name, or an address.")
 @click.option("--runtime", help="litert, tflite-runtime or onnxruntime.")
 @click.option("--threads", type=click.IntRange(min=1), multiple=True, default=(1,))
-@click.option("--accelerator", default="cpu", show_default=True)
+@click.option(
+    "--accelerator",
+    default="cpu",
+    show_default=True,
+    help="xnnpack, cuda, ..., or delegate:/path/on/the/device/lib.so; the CPU is measured too.",
+)
+@click.option("--profile", is_flag=True, help="The time of each operation too, for --json.")
 @click.option("--inputs", type=A_PATH, help="A .npz with an array an input.")
 @click.option(
     *("--shape", "shapes"),

@@ -15,7 +15,16 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebench.core import Accuracy, Device, MeasureProtocol, Progress, Reason, Recorded, Status
+from edgebench.core import (
+    Accuracy,
+    Device,
+    MeasureProtocol,
+    Profile,
+    Progress,
+    Reason,
+    Recorded,
+    Status,
+)
 from edgebench.data import accuracy
 from edgebench.device.jobs import end_leftovers
 from edgebench.device.look import look
@@ -28,8 +37,9 @@ from edgebench.measure.blocks import measure_blocks
 from edgebench.measure.cell import Task, begin, ended, is_finished
 from edgebench.measure.energy_blocks import measure_energies
 from edgebench.measure.meters import choice
-from edgebench.measure.session import Bench, compute_outputs, measure_memory
-from edgebench.measure.state import monitors
+from edgebench.measure.placement import fell_back
+from edgebench.measure.session import Bench, compute_outputs, measure_memory, measure_profile
+from edgebench.measure.state import cores, monitors
 from edgebench.measure.state.gate import look_calm
 
 
@@ -122,7 +132,7 @@ def _provision_all(
     listing = patiently(
         lambda: look(
             device.transport,
-            globs=(*monitors.globs(), *choice.globs()),
+            globs=(*monitors.globs(), *choice.globs(), *cores.GLOBS),
             tools=(*monitors.tools(), *choice.tools()),
         )
     )
@@ -134,7 +144,12 @@ def _provision_all(
                 functools.partial(provision, device, runtime, cache=cache, progress=progress)
             )
             benches[runtime] = Bench(
-                device=device, launch=launch, watches=watches, rest=rest, meter=meter
+                device=device,
+                launch=launch,
+                watches=watches,
+                rest=rest,
+                meter=meter,
+                clusters=cores.clusters(listing),
             )
         except DeviceLost:
             raise
@@ -157,7 +172,27 @@ def _checked(bench: Bench, task: Task, protocol: MeasureProtocol, recorded: Reco
             recorded = replace(recorded, measurement=replace(recorded.measurement, memory=memory))
     except JobFailed as error:
         return ended(recorded, Reason(error.reason), error.in_full())
+    if protocol.profile and not is_finished(recorded.measurement):
+        return _with_profile(bench, task, protocol, recorded)
     return recorded
+
+
+def _with_profile(
+    bench: Bench, task: Task, protocol: MeasureProtocol, recorded: Recorded
+) -> Recorded:
+    """The time of each operation, or why not: nothing else of the cell depends on it."""
+    if recorded.measurement.profile is not None:
+        return recorded
+    missing = {k: v for k, v in recorded.measurement.missing.items() if k != "profile"}
+    try:
+        profile = measure_profile(bench, task.job, protocol, inputs=task.sample)
+    except JobFailed as error:
+        profile = Profile(unknown=error.in_full())
+        missing["profile"] = Reason(error.reason)
+    if profile.unknown is not None:
+        missing.setdefault("profile", Reason.NO_RUNTIME)
+    measurement = replace(recorded.measurement, profile=profile, missing=missing)
+    return replace(recorded, measurement=measurement)
 
 
 def _with_outputs(
@@ -178,6 +213,7 @@ def _with_outputs(
     measurement = replace(
         recorded.measurement,
         runtime_version=result.runtime_version,
+        accel=result.accel,
         accuracy=scored,
         agreement=with_reference,
         fidelity=fidelity,
@@ -196,6 +232,10 @@ def _with_outputs(
     if wrong:
         measurement = replace(
             measurement, status=Status.INVALID, reasons=(Reason.WRONG_OUTPUT,), error=why
+        )
+    elif result.accel is not None and (fallen := fell_back(result.accel)) is not None:
+        measurement = replace(
+            measurement, status=Status.INVALID, reasons=(Reason.SILENT_FALLBACK,), error=fallen
         )
     return replace(recorded, measurement=measurement, scores=scores)
 

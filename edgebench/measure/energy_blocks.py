@@ -2,17 +2,24 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
-from edgebench.core import MeasureProtocol, Progress, Reason, Recorded
+from edgebench.core import EnergyRun, Job, MeasureProtocol, Progress, Reason, Recorded
 from edgebench.errors import JobFailed
 from edgebench.measure.cell import Task, ended
 from edgebench.measure.energy.joules import Energy
-from edgebench.measure.energy.lengths import ACTIVE_MAX_S
-from edgebench.measure.energy.recorded import estimates
+from edgebench.measure.energy.lengths import ACTIVE_MAX_S, Length, window_length
+from edgebench.measure.energy.recorded import estimates, record_of, run_of
+from edgebench.measure.energy.trace import Trace
+from edgebench.measure.launched import ran
 from edgebench.measure.meters.meter import Absent, Meter
 from edgebench.measure.protocol import block_order
-from edgebench.measure.session import Bench, length_of, measure_energy
+from edgebench.measure.session import Bench, asked_of, watched_by
+from edgebench.measure.state.cores import cores_for
+from edgebench.measure.state.monitor import Finding, Seen, Watch
+from edgebench.measure.state.monitors import judged, watch_spec
+from edgebench.runner import Windows
 
 # What more time at work can mend.
 TOO_SHORT: Final = frozenset({Reason.CI_NOT_MET, Reason.N_EFF_LOW, Reason.DELTA_BELOW_NOISE})
@@ -78,3 +85,52 @@ def _active_s(meter: Meter, so_far: Sequence[Energy]) -> float:
     reasons = {*last.gross_j.reasons, *last.dynamic_j.reasons}
     worked_s = max(last.window_s + 2 * last.guard_s, base_s)
     return min(2 * worked_s if reasons & TOO_SHORT else worked_s, ACTIVE_MAX_S)
+
+
+def measure_energy(
+    bench: Bench,
+    meter: Meter,
+    job: Job,
+    protocol: MeasureProtocol,
+    *,
+    inputs: Path,
+    active_s: float,
+) -> tuple[EnergyRun, Trace]:
+    """One process of the energy pass, and what the meter read; raises as `measure_latency` does.
+
+    Args:
+        active_s: How long the device infers without a pause, between two rests.
+    """
+    length = length_of(meter)
+    asked = replace(
+        asked_of(bench, job, protocol, kind="energy", inputs=inputs),
+        watch=watch_spec(
+            (*bench.watches, Watch(sources=meter.sources, judge=lambda _: Finding())),
+            cpus=cores_for(job.threads, bench.clusters).watcher,
+        ),
+        windows=Windows(idle_s=length.idle_s, active_s=active_s),
+    )
+    whole_s = protocol.warmup_min_s + 2 * length.idle_s + active_s
+    patient = replace(protocol, timeout_s=protocol.timeout_s + whole_s)
+    with ran(
+        bench.device,
+        bench.launch,
+        asked,
+        name=f"{job.key}.energy",
+        protocol=patient,
+        quiet_s=whole_s,
+    ) as done:
+        found = done.result.energy
+        watched = watched_by(done, asked)
+    if found is None:
+        msg = "The runner answered an energy pass without its windows."
+        raise JobFailed(msg, reason=Reason.RUNTIME_ERROR)
+    events = judged(bench.watches, Seen.of_windows(watched.readings, found)).invalid
+    trace = meter.trace(watched.readings)
+    return record_of(trace, run_of(found, events=events), meter=meter.name), trace
+
+
+def length_of(meter: Meter) -> Length:
+    """How long the device works and rests for a meter, to begin with."""
+    period_s = max(source.period_s for source in meter.sources)
+    return window_length(meter.kind, 1 / period_s)

@@ -70,6 +70,7 @@ PRESETS: Final[Mapping[str, MeasureProtocol]] = {
         repeats_max=3,
         cooldown_s=90.0,
         energy_runs=5,
+        profile=True,
     ),
 }
 

@@ -11,12 +11,21 @@ from edgebench.measure.comparison import Comparison, adjusted, compare_recorded
 from edgebench.measure.energy.joules import Energy
 from edgebench.measure.energy.recorded import summarize_energy
 from edgebench.measure.memory import MemorySummary, summarize_memory
-from edgebench.measure.percentiles import PERCENTILES
+from edgebench.measure.placement import placement_doubts
 from edgebench.measure.state.verdict import state_reasons
 from edgebench.measure.stats import Interval, LatencySummary, mean_interval, summarize
+from edgebench.results.document import (
+    accel_document,
+    accuracy_document,
+    agreement_document,
+    energy_document,
+    latency_document,
+    memory_document,
+    profile_document,
+    reference_document,
+)
 from edgebench.results.gaps import HIDDEN, gaps
 from edgebench.results.store import CellSpec
-from edgebench.units import mb_from_bytes, mj_from_j, ms_from_ns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +133,7 @@ def _cell(
         latency = summarize(recorded.samples, measurement.processes, ci_ratio=ci_ratio)
     memory = None if is_hidden else summarize_memory(measurement.memory)
     doubts = (latency.reasons if latency else ()) + (memory.reasons if memory else ())
+    doubts += () if is_hidden else placement_doubts(measurement.accel)
     reasons = tuple(dict.fromkeys((*measurement.reasons, *invalid, *doubts, *suspect)))
     if status is Status.OK and reasons:
         status = Status.SUSPECT
@@ -184,120 +194,13 @@ def cell_document(cell: Cell) -> dict[str, JsonValue]:
         "error": measurement.error if measurement else None,
         "size_bytes": measurement.size_bytes if measurement else None,
         "gzip_bytes": measurement.gzip_bytes if measurement else None,
-        **_latency_document(cell.latency),
-        "memory_mb": _memory_document(cell.memory),
-        "energy_mj": _energy_document(cell),
-        "accuracy": _accuracy_document(cell),
-        "agreement": _agreement_document(measurement),
-        "vs_reference": _reference_document(cell),
+        **latency_document(cell.latency),
+        "memory_mb": memory_document(cell.memory),
+        "energy_mj": energy_document(cell),
+        "accuracy": accuracy_document(cell),
+        "agreement": agreement_document(measurement),
+        "accel": accel_document(measurement),
+        "profile": profile_document(cell),
+        "vs_reference": reference_document(cell),
         "missing": {name: reason.value for name, reason in sorted(cell.missing.items())},
-    }
-
-
-def _latency_document(latency: LatencySummary | None) -> dict[str, JsonValue]:
-    names = ("p50", *PERCENTILES)
-    counts = ("outliers", "outliers_share", "before_change")
-    keys = (*(key for name in names for key in (name, f"{name}_ci95")), "mean", "min")
-    times: dict[str, JsonValue] = dict.fromkeys(keys)
-    if latency is None:
-        empty: dict[str, JsonValue] = {**times, "n": 0, "processes": 0, **dict.fromkeys(counts)}
-        return {"latency_ms": empty, "load_ms": None, "first_ms": None}
-    for name in names:
-        interval: Interval | None = getattr(latency, name)
-        if interval is not None:
-            times[name] = ms_from_ns(interval.value)
-            times[f"{name}_ci95"] = [ms_from_ns(interval.low), ms_from_ns(interval.high)]
-    times["mean"] = ms_from_ns(latency.mean)
-    times["min"] = ms_from_ns(latency.min)
-    times |= {name: getattr(latency, name) for name in ("n", "processes", *counts)}
-    return {
-        "latency_ms": times,
-        "load_ms": ms_from_ns(latency.load_ns),
-        "first_ms": ms_from_ns(latency.first_ns),
-    }
-
-
-def _memory_document(memory: MemorySummary | None) -> dict[str, JsonValue]:
-    if memory is None:
-        return dict.fromkeys(("model", "anonymous", "load_peak", "run_peak", "total", "spread"))
-    sizes = {
-        "model": memory.model_bytes,
-        "anonymous": memory.anonymous_bytes,
-        "load_peak": memory.load_peak_bytes,
-        "run_peak": memory.run_peak_bytes,
-        "total": memory.total_bytes,
-        "spread": memory.spread_bytes,
-    }
-    return {name: None if size is None else mb_from_bytes(size) for name, size in sizes.items()}
-
-
-def _energy_document(cell: Cell) -> dict[str, JsonValue]:
-    """Millijoules of one inference; the reason is of the gross energy, or of all of it."""
-    energy = cell.energy
-    if energy is None:
-        keys = ("gross", "gross_ci95", "gross_status", "dynamic", "dynamic_ci95", "dynamic_status")
-        reason = cell.missing.get("energy", Reason.NOT_MEASURED)
-        empty: dict[str, JsonValue] = dict.fromkeys((*keys, "source", "scope", "active_w"))
-        return {**empty, "runs": 0, "reason": reason.value, "dynamic_reason": reason.value}
-    runs = cell.measurement.energy if cell.measurement else None
-    document: dict[str, JsonValue] = {
-        "source": runs[0].meter if runs else None,
-        "scope": energy.scope,
-        "active_w": energy.active_w,
-        "runs": energy.runs,
-        "reason": _first(energy.gross_j.reasons),
-        "dynamic_reason": _first(energy.dynamic_j.reasons),
-    }
-    for name, joules in (("gross", energy.gross_j), ("dynamic", energy.dynamic_j)):
-        document[name] = None if joules.value is None else mj_from_j(joules.value)
-        document[f"{name}_ci95"] = joules.ci95 and [mj_from_j(bound) for bound in joules.ci95]
-        document[f"{name}_status"] = joules.status.value
-    return document
-
-
-def _first(reasons: Sequence[Reason]) -> str | None:
-    return reasons[0].value if reasons else None
-
-
-def _accuracy_document(cell: Cell) -> dict[str, JsonValue]:
-    accuracy = cell.measurement.accuracy if cell.measurement else None
-    if accuracy is None:
-        reason = cell.missing.get("accuracy", Reason.NOT_MEASURED)
-        keys = ("metric", "value", "ci95")
-        return {**dict.fromkeys(keys), "n": 0, "on": None, "reason": reason.value}
-    return {
-        "metric": accuracy.metric,
-        "value": accuracy.value,
-        "ci95": list(accuracy.ci95),
-        "n": accuracy.samples,
-        "on": accuracy.on,
-        "reason": None,
-    }
-
-
-def _agreement_document(measurement: Measurement | None) -> dict[str, JsonValue]:
-    agreement = measurement.agreement if measurement else None
-    if agreement is None:
-        return {"cosine": None, "max_abs": None, "top1": None}
-    return {
-        "cosine": agreement.cosine,
-        "max_abs": agreement.max_abs,
-        "top1": agreement.top1,
-    }
-
-
-def _reference_document(cell: Cell) -> dict[str, JsonValue]:
-    comparison, drop = cell.comparison, cell.drop_points
-    return {
-        "latency_ratio": comparison.ratio.value if comparison else None,
-        "latency_ratio_ci95": [comparison.ratio.low, comparison.ratio.high] if comparison else None,
-        "verdict": comparison.verdict if comparison else None,
-        "blocks": comparison.blocks if comparison else None,
-        "margin_ratio": comparison.margin_ratio if comparison else None,
-        "p": comparison.p if comparison else None,
-        "p_holm": comparison.p_holm if comparison else None,
-        "differs": list(comparison.differs) if comparison else [],
-        "size_ratio": cell.size_ratio,
-        "accuracy_drop_points": drop.value if drop else None,
-        "accuracy_drop_points_ci95": [drop.low, drop.high] if drop else None,
     }

@@ -19,7 +19,7 @@ def gaps(cell: "Cell", reference: Recorded | None) -> dict[str, Reason]:
     measurement = cell.measurement
     own = cell.reasons[0] if cell.status in HIDDEN and cell.reasons else Reason.NOT_MEASURED
     found = dict(measurement.missing) if measurement else {}
-    fields = ("size_bytes", "gzip_bytes", "runtime_version", "accuracy", "agreement")
+    fields = ("size_bytes", "gzip_bytes", "runtime_version", "accuracy", "agreement", "accel")
     for name in fields:
         if getattr(measurement, name, None) is None:
             found.setdefault(name, own)
@@ -27,8 +27,17 @@ def gaps(cell: "Cell", reference: Recorded | None) -> dict[str, Reason]:
             found.pop(name, None)
     found |= _of_latency(cell, own) | _of_memory(cell, own)
     found |= _of_comparison(cell, reference, own, found.get("accuracy"))
-    found.pop("energy", None)
-    return found | _of_energy(cell, own)
+    found = {name: reason for name, reason in found.items() if name not in {"energy", "profile"}}
+    return found | _of_energy(cell, own) | _of_profile(cell, own)
+
+
+def _of_profile(cell: "Cell", own: Reason) -> dict[str, Reason]:
+    measurement = cell.measurement
+    if measurement is None or cell.status in HIDDEN:
+        return {"profile": own}
+    if measurement.profile is None or measurement.profile.unknown is not None:
+        return {"profile": measurement.missing.get("profile", Reason.NOT_MEASURED)}
+    return {}
 
 
 def _of_energy(cell: "Cell", own: Reason) -> dict[str, Reason]:

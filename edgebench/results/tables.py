@@ -1,7 +1,7 @@
 """The cells as rows: for a person to read, and one tidy frame for a program."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import JsonValue
 
@@ -146,7 +146,13 @@ def frame(cells: Sequence[Cell], *, run: str) -> "pd.DataFrame":
 
 def _row(cell: Cell) -> dict[str, JsonValue]:
     missing = " ".join(f"{name}={reason.value}" for name, reason in sorted(cell.missing.items()))
-    return _flat({**cell_document(cell), "missing": missing})
+    document: dict[str, Any] = {**cell_document(cell), "missing": missing}
+    # Tables of their own: neither operations nor nodes are columns.
+    del document["profile"]
+    cpu_ops = document["accel"]["cpu_ops"]
+    if cpu_ops is not None:
+        cpu_ops = " ".join(f"{name}={count}" for name, count in cpu_ops.items())
+    return _flat({**document, "accel": {**document["accel"], "cpu_ops": cpu_ops}})
 
 
 def _flat(document: Mapping[str, JsonValue], prefix: str = "") -> dict[str, JsonValue]:

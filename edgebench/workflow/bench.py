@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from edgebench.workflow.cells import (
     Settled,
     bill_of,
     carry_out,
+    check_accelerator,
     check_runtime,
     pick_runtime,
     spec_of,
@@ -28,8 +30,6 @@ from edgebench.workflow.cells import (
 from edgebench.workflow.environment import host_environment, now
 from edgebench.workflow.order import Desk, resolve_protocol
 from edgebench.workflow.outcome import Outcome, outcome_of, write_tables
-
-ACCELERATORS: Final = ("cpu",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,8 @@ class BenchRequest:
         inputs: A `.npz` with an array an input, as the user has it.
         shapes: Sizes of free axes by input name.
         ranges: Lowest and highest value to be generated, by input name.
+        accelerator: Where it is not the CPU, the CPU is measured beside it.
+        profile: Whether the time of each operation is asked for, whatever the preset says.
     """
 
     models: tuple[Path, ...]
@@ -53,6 +55,7 @@ class BenchRequest:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     preset: str = "quick"
     seed: int = 0
+    profile: bool = False
 
 
 _REQUEST: Final = TypeAdapter(BenchRequest)
@@ -65,6 +68,7 @@ def bench_files(request: BenchRequest, desk: Desk) -> Outcome:
         "preset": request.preset,
         "threads": list(request.threads),
         "seed": request.seed,
+        **({"profile": True} if request.profile else {}),
     }
     protocol = resolve_protocol(table, source="bench")
     device = _reach(request, desk)
@@ -157,10 +161,9 @@ def _read(request: BenchRequest) -> tuple[Artifact, ...]:
         if names.count(path.name) > 1:
             msg = f"Two models are called {path.name!r}; a row of the table is named for its file."
             raise ConfigError(msg)
-    check_runtime(request.runtime, [artifact.format for artifact in artifacts])
-    if request.accelerator not in ACCELERATORS:
-        msg = f"The accelerator {request.accelerator!r} is not known."
-        raise ConfigError(msg, hint=f"Accelerators: {', '.join(ACCELERATORS)}.")
+    formats = [artifact.format for artifact in artifacts]
+    check_runtime(request.runtime, formats)
+    check_accelerator(request.accelerator, formats)
     return artifacts
 
 
@@ -173,23 +176,27 @@ def _bill(
     specs: list[CellSpec] = []
     answers: list[Task | Settled] = []
     references: dict[int, str] = {}
+    accelerators = tuple(dict.fromkeys(("cpu", request.accelerator)))
     for artifact, feed in feeds:
         runtime = pick_runtime(device, artifact.format, asked=request.runtime)
-        for threads in request.threads:
+        for threads, accelerator in product(request.threads, accelerators):
             job = Job(
                 variant=artifact.path.stem,
                 artifact=artifact,
                 device=device.name,
                 runtime="none" if isinstance(runtime, DeviceError) else runtime,
                 threads=threads,
-                accelerator=request.accelerator,
+                accelerator=accelerator,
             )
-            key = references.setdefault(threads, job.key)
+            # An accelerator is compared with the CPU on the same file.
+            plain = replace(job, accelerator="cpu")
+            key = references.setdefault(threads, job.key) if job == plain else plain.key
             specs.append(spec_of(job, reference=key))
             if isinstance(runtime, DeviceError):
                 answers.append(Settled(job=job, reason=Reason.NO_RUNTIME, error=runtime.in_full()))
             else:
-                answers.append(_task(job, feed, desk, is_reference=key == job.key))
+                is_reference = key == job.key or (job == plain and len(accelerators) > 1)
+                answers.append(_task(job, feed, desk, is_reference=is_reference))
     return bill_of(device.name, device, specs, answers)
 
 

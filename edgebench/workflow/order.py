@@ -152,11 +152,16 @@ def resolve_protocol(table: Mapping[str, JsonValue], *, source: str) -> MeasureP
 
 
 def _check_numbers(table: Mapping[str, JsonValue], *, source: str) -> None:
-    """Pydantic takes `true` for 1 and `"4"` for 4; neither is what was meant."""
+    """Pydantic takes `true` for 1, `"4"` for 4 and 1 for `true`; none is what was meant."""
+    if not isinstance(table.get("profile", False), bool):
+        msg = f"{source}: `protocol.profile` is {table['profile']!r}; it must be true or false."
+        raise ConfigError(msg)
     for key, value in table.items():
+        if key in {"preset", "governor", "profile"}:
+            continue
         for number in value if isinstance(value, (list, tuple)) else [value]:
             is_number = isinstance(number, (int, float)) and math.isfinite(number)
-            if key not in {"preset", "governor"} and (not is_number or isinstance(number, bool)):
+            if not is_number or isinstance(number, bool):
                 msg = f"{source}: `protocol.{key}` is {value!r}; it must be a finite number."
                 raise ConfigError(msg)
 

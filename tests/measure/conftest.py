@@ -9,6 +9,9 @@ from edgebench.core import Artifact, Device, DeviceProfile, Format, Job, TensorS
 from edgebench.device.connect import connect
 from edgebench.device.provision import provision
 from edgebench.measure.session import Bench
+from tests.runners.conftest import tflite
+
+__all__ = ["tflite"]
 
 
 @pytest.fixture(scope="session")

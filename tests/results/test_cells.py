@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgebench.core import Reason, Status
+from edgebench.core import Accel, Profile, ProfileRow, Reason, Status
 from edgebench.results.cells import cell_document, read_cells
 
 
@@ -86,7 +86,10 @@ def test_a_number_that_is_missing_has_its_own_reason(cells_of, spec_of, recorded
     first, second = cells_of(
         (reference, recorded_of(reference, [1.0, 1.0], scores=[1, 0, 1])), (variant, less)
     )
-    hidden = {"latency_p99": "percentile_n", "latency_p99_9": "percentile_n"}
+    hidden = {
+        **{"latency_p99": "percentile_n", "latency_p99_9": "percentile_n"},
+        **dict.fromkeys(("accel", "profile"), "not_measured"),
+    }
     assert missing(first) == {**hidden, "energy": "not_measured"}
     assert missing(second) == {
         **hidden,
@@ -110,7 +113,10 @@ def test_what_is_hidden_is_missing_for_the_reason_of_the_cell(
         recorded_of(variant, [1.0, 1.0], status=status, reasons=(Reason.TIMEOUT,)), agreement=None
     )
     _, cell = cells_of((reference, recorded_of(reference, [1.0, 1.0])), (variant, recorded))
-    names = ("latency", "memory", "energy", "accuracy", "agreement", "vs_reference")
+    names = (
+        *("latency", "memory", "energy", "accuracy", "agreement", "vs_reference"),
+        *("accel", "profile"),
+    )
     assert missing(cell) == dict.fromkeys(names, "timeout")
 
 
@@ -118,7 +124,7 @@ def test_of_a_cell_that_was_not_measured_everything_is_missing(cells_of, spec_of
     (cell,) = cells_of((spec_of("int8"), None))
     names = (
         *("size_bytes", "gzip_bytes", "runtime_version", "latency", "memory"),
-        *("energy", "accuracy", "agreement", "vs_reference"),
+        *("energy", "accuracy", "agreement", "vs_reference", "accel", "profile"),
     )
     assert missing(cell) == dict.fromkeys(names, "not_measured")
 
@@ -223,3 +229,66 @@ def _keys(document):
         key: _keys(value) if isinstance(value, dict) and key != "missing" else None
         for key, value in document.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("requested", "cpu_ops", "reasons"),
+    [
+        ("cpu", {"CUMSUM": 1}, []),
+        ("xnnpack", {}, []),
+        ("xnnpack", {"CUMSUM": 1}, ["partial_fallback"]),
+        ("xnnpack", None, ["partial_fallback"]),
+    ],
+)
+def test_what_is_left_to_the_cpu_is_a_doubt_where_an_accelerator_was_asked_for(
+    cells_of, spec_of, recorded_of, requested, cpu_ops, reasons
+):
+    spec = spec_of("float")
+    accel = Accel(requested=requested, effective="xnnpack", nodes_accel=2, cpu_ops=cpu_ops)
+    (cell,) = cells_of((spec, changed(recorded_of(spec, [1.0, 1.0]), accel=accel)))
+    document: dict[str, Any] = {**cell_document(cell)}
+    assert document["reasons"] == reasons
+    assert document["status"] == ("suspect" if reasons else "ok")
+    assert document["accel"]["cpu_ops"] == cpu_ops
+    assert document["latency_ms"]["p50"] is not None
+
+
+def row(name, op_type, ns):
+    return ProfileRow(
+        name=name,
+        op_type=op_type,
+        share=ns / 1000,
+        ns_per_inference=ns,
+        calls=20,
+        provider="builtin",
+        is_delegated=False,
+    )
+
+
+def test_a_profile_is_summed_by_type_with_the_longest_first(cells_of, spec_of, recorded_of):
+    spec = spec_of("float")
+    rows = (row("a", "Relu", 300.0), row("b", "Conv", 400.0), row("c", "Relu", 300.0))
+    profile = Profile(source="litert", inferences=20, rows=rows)
+    (cell,) = cells_of((spec, changed(recorded_of(spec, [1.0, 1.0]), profile=profile)))
+    document: dict[str, Any] = {**cell_document(cell)}
+    assert [kind["op_type"] for kind in document["profile"]["by_type"]] == ["Relu", "Conv"]
+    assert document["profile"]["by_type"][0] == {
+        **{"op_type": "Relu", "nodes": 2, "calls": 40, "share": pytest.approx(0.6)},
+        **{"ns_per_inference": 600.0, "providers": ["builtin"]},
+    }
+    assert [node["name"] for node in document["profile"]["nodes"]] == ["a", "b", "c"]
+    assert "profile" not in document["missing"]
+
+
+def test_a_profile_that_failed_is_missing_and_says_why(cells_of, spec_of, recorded_of):
+    spec = spec_of("float")
+    recorded = changed(
+        recorded_of(spec, [1.0, 1.0]),
+        profile=Profile(unknown="it crashed"),
+        missing={"profile": Reason.KILLED},
+    )
+    (cell,) = cells_of((spec, recorded))
+    document: dict[str, Any] = {**cell_document(cell)}
+    assert document["status"] == "ok"
+    assert document["missing"]["profile"] == "killed"
+    assert document["profile"]["unknown"] == "it crashed"

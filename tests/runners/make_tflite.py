@@ -79,6 +79,19 @@ def embedding(ids):
     return tf.gather(tf.reshape(tf.range(40, dtype=tf.float32), (10, 4)), ids)
 
 
+@tf.function(input_signature=[tf.TensorSpec([1, 16, 16, 4], tf.float32, name="x")])
+def partly(x):
+    """Between two convolutions an operation that XNNPACK does not take."""
+    kernel = tf.ones([3, 3, 4, 4])
+    inner = tf.cumsum(tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "SAME")), axis=3)
+    return tf.nn.conv2d(inner, kernel, 1, "SAME")
+
+
+@tf.function(input_signature=[tf.TensorSpec([1, 8], tf.float32, name="x")])
+def cumulated(x):
+    return tf.cumsum(x, axis=1)
+
+
 def dynamic_int8(granularity: qtyping.QuantGranularity) -> list[dict[str, object]]:
     """Weights in int8 and inputs quantized as they come, dense layers by tensor or by channel."""
     manager = recipe_manager.RecipeManager()
@@ -103,6 +116,8 @@ def main(folder: Path) -> None:
         "custom": from_function(custom),
         "text": from_function(text),
         "embedding": from_function(embedding),
+        "partly": from_function(partly),
+        "cumulated": from_function(cumulated),
     }
     for name, content in files.items():
         (folder / f"{name}.tflite").write_bytes(content)

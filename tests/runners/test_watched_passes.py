@@ -6,10 +6,12 @@ import time
 import pytest
 
 from edgebench.errors import JobFailed
-from edgebench.measure.watched import read_watched
+from edgebench.measure.watch import Source
+from edgebench.measure.watched import read_watched, source_document
 from edgebench.runner import WatchSpec, Windows
 
-SOURCES = ({"name": "load", "path": "/proc/loadavg", "period_s": 0.05, "stream": False},)
+LOAD = Source(name="load", path="/proc/loadavg", period_s=0.05)
+SOURCES = (source_document(LOAD),)
 
 
 def test_the_state_of_a_latency_pass_spans_its_samples(tflite, ask):

@@ -104,3 +104,15 @@ def test_a_bench_that_was_cut_off_goes_on(classifier, edgebench, tmp_path):
     resumed = json.loads(edgebench("run", "--resume", path.parent, "--json").stdout)
     assert [c["key"] for c in resumed["cells"]] == [c["key"] for c in whole["cells"]]
     assert {state_of(c) for c in resumed["cells"]} == {"measured"}
+
+
+def test_beside_an_accelerator_the_cpu_is_measured_as_its_reference(classifier, edgebench):
+    words = ["--accelerator", "cuda", "--profile", "--json"]
+    printed = edgebench("bench", classifier / "model.onnx", *words, exit_code=3)
+    plain, asked = json.loads(printed.stdout)["cells"]
+    assert (plain["accelerator"], asked["accelerator"]) == ("cpu", "cuda")
+    assert plain["accel"]["effective"] == "cpu"
+    assert {kind["op_type"] for kind in plain["profile"]["by_type"]} >= {"Gemm"}
+    assert asked["reasons"] == ["silent_fallback"]
+    assert "CPUExecutionProvider" in asked["error"]
+    assert asked["latency_ms"]["p50"] is None

@@ -171,6 +171,8 @@ def test_a_model_says_what_it_can_become(order, tmp_path, model, formats):
         ({"ci_ratio": math.nan}, ["`protocol.ci_ratio` is nan", "finite"]),
         ({"timeout_s": math.inf}, ["`protocol.timeout_s` is inf", "finite"]),
         ({"sample_max_s": math.inf}, ["`protocol.sample_max_s` is inf", "finite"]),
+        ({"profile": 1}, ["`protocol.profile` is 1", "true or false"]),
+        ({"profile": "yes"}, ["`protocol.profile` is 'yes'", "true or false"]),
         ({"preset": "slow"}, ["`protocol.preset` is 'slow'", "quick"]),
     ],
     ids=str,
@@ -196,6 +198,13 @@ def test_the_bound_of_a_value_is_the_bound(key):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_stands_as_it_is(preset):
     assert resolve_protocol({"preset": preset}, source="p") == PRESETS[preset]
+
+
+@pytest.mark.parametrize(("preset", "profile"), [("quick", True), ("strict", False)])
+def test_a_profile_is_asked_for_or_left_out_by_the_plan(preset, profile):
+    assert PRESETS[preset].profile is not profile
+    table = {"preset": preset, "profile": profile}
+    assert resolve_protocol(table, source="p").profile is profile
 
 
 LIMIT = {"accuracy_drop_points": 1.0}

@@ -45,10 +45,12 @@ def arm(listing: Listing, profile: DeviceProfile) -> tuple[Watch, ...]:
     return tuple(watch for watch in armed if watch is not None)
 
 
-def watch_spec(watches: Sequence[Watch]) -> WatchSpec | None:
-    """What the runner is to have watched; None where there is nothing to read."""
+def watch_spec(
+    watches: Sequence[Watch], *, cpus: tuple[int, ...] | None = None
+) -> WatchSpec | None:
+    """What the runner is to have watched, from some cores; None where there is nothing to read."""
     sources = tuple(source_document(source) for watch in watches for source in watch.sources)
-    return WatchSpec(sources=sources) if sources else None
+    return WatchSpec(sources=sources, cpus=cpus) if sources else None
 
 
 def judged(watches: Sequence[Watch], seen: Seen) -> Finding:
