@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from edgebench.measure.protocol import block_order
 from edgebench.measure.session import Bench, measure_latency
 from edgebench.measure.state.gate import wait_for_calm
 from edgebench.measure.stats import summarize
+
+# By how much less is waited after a wait that did not help.
+RESTLESS: Final = 10
 
 
 def measure_blocks(
@@ -32,6 +36,7 @@ def measure_blocks(
     """
     by_key = {task.job.key: task for task in tasks}
     started = time.monotonic()
+    patient = protocol
     for block in range(protocol.blocks_max):
         if block >= protocol.blocks_min:
             yield from _finish_narrow(by_key, protocol, cells)
@@ -44,14 +49,22 @@ def measure_blocks(
                 continue
             task = by_key[key]
             cells[key] = _one_process(
-                benches[task.job.runtime], task, protocol, cells[key], (block, position)
+                benches[task.job.runtime], task, patient, cells[key], (block, position)
             )
+            patient = replace(protocol, gate_wait_s=next_wait_s(protocol, cells[key]))
             yield cells[key]
             if is_finished(cells[key].measurement):
                 del by_key[key]
     for key in by_key:
         cells[key] = finished(cells[key])
         yield cells[key]
+
+
+def next_wait_s(protocol: MeasureProtocol, recorded: Recorded) -> float:
+    """How long to wait for calm: a device that a whole wait did not calm is as it is."""
+    last = recorded.measurement.processes[-1:]
+    restless = any(process.state.get("gate_unrest") for process in last)
+    return protocol.gate_wait_s / RESTLESS if restless else protocol.gate_wait_s
 
 
 def _where(block: int, protocol: MeasureProtocol, cells: int, elapsed_s: float) -> str:
