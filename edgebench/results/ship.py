@@ -87,7 +87,11 @@ def _is_tied(cell: Cell, fastest: Cell, margin_ratio: float) -> bool:
     if cell is fastest or cell.recorded is None or fastest.recorded is None:
         return cell is fastest
     samples, reference = cell.recorded.samples, fastest.recorded.samples
-    verdict = compare(samples, reference, margin_ratio=margin_ratio).verdict
+    # Where a device cannot show a difference as small as the margin, its own floor was taken.
+    floors = [c.comparison.margin_ratio for c in (cell, fastest) if c.comparison is not None]
+    verdict = compare(
+        samples, reference, margin_ratio=margin_ratio, floor_ratio=max(floors, default=0.0)
+    ).verdict
     return verdict in {"equivalent", "different_but_small"}
 
 

@@ -15,13 +15,13 @@ HITS = [1.0] * 90 + [0.0] * 10
 def advice_on(spec_of, recorded_of):
     """Advice on cells given as `(name, latency_ms by block, hits, size_bytes, status)`."""
 
-    def ask(*rows, targets=()):
+    def ask(*rows, targets=(), floors=None):
         specs = [spec_of(name) for name, *_ in rows]
         recorded = {
             spec.key: recorded_of(spec, ms, scores=hits, size_bytes=size, status=status)
             for spec, (_, ms, hits, size, status) in zip(specs, rows, strict=True)
         }
-        cells = read_cells(specs, recorded, margin_ratio=0.05, ci_ratio=0.05)
+        cells = read_cells(specs, recorded, margin_ratio=0.05, ci_ratio=0.05, floors=floors)
         (advice,) = advise(cells, check_targets(targets, cells), margin_ratio=0.05)
         return advice
 
@@ -45,6 +45,14 @@ def test_of_equally_fast_ones_the_smallest(advice_on):
     assert advice.cell is not None
     assert advice.cell.spec.variant == "tied"
     assert "smallest of 2" in advice.why
+
+
+def test_a_difference_that_the_device_cannot_show_makes_nothing_faster(advice_on, spec_of):
+    small = ("small", [2.4, 2.46, 2.4], HITS, 500, Status.OK)
+    device = spec_of("small").device
+    sharp = advice_on(FLOAT, INT8, small)
+    blunt = advice_on(FLOAT, INT8, small, floors={device: 0.3})
+    assert [advice.cell.spec.variant for advice in (sharp, blunt)] == ["int8", "small"]
 
 
 def test_one_that_lost_its_accuracy_is_not(advice_on):
