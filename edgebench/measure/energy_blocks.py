@@ -7,7 +7,7 @@ from typing import Final
 
 from edgebench.core import EnergyRun, Job, MeasureProtocol, Progress, Reason, Recorded
 from edgebench.errors import JobFailed
-from edgebench.measure.cell import Task, ended
+from edgebench.measure.cell import Task
 from edgebench.measure.energy.joules import Energy
 from edgebench.measure.energy.lengths import ACTIVE_MAX_S, Length, window_length
 from edgebench.measure.energy.recorded import estimates, record_of, run_of
@@ -34,8 +34,9 @@ def measure_energies(
 ) -> Iterator[Recorded]:
     """Read the meter of a device for every cell, and yield each as it changes.
 
-    A cell whose interval stays wide works twice as long in the next run. What `cells` holds of
-    earlier runs is not measured again.
+    A cell whose interval stays wide works twice as long in the next run. One whose runner fails
+    has the reason in the place of its energy, and its latency is still to come. What `cells` holds
+    of earlier runs is not measured again.
     """
     for key in [task.job.key for task in tasks]:
         meter = benches[cells[key].measurement.runtime].meter
@@ -53,7 +54,7 @@ def measure_energies(
             progress(f"{key}: energy, run {number + 1} of {protocol.energy_runs}")
             cells[key] = _one_run(bench, bench.meter, by_key[key], protocol, cells[key])
             yield cells[key]
-            if cells[key].measurement.error is not None:
+            if "energy" in cells[key].measurement.missing:
                 del by_key[key]
 
 
@@ -66,7 +67,8 @@ def _one_run(
             bench, meter, task.job, protocol, inputs=task.sample, active_s=active_s
         )
     except JobFailed as error:
-        return ended(recorded, Reason(error.reason), error.in_full())
+        missing = {**recorded.measurement.missing, "energy": Reason(error.reason)}
+        return replace(recorded, measurement=replace(recorded.measurement, missing=missing))
     missing = {k: v for k, v in recorded.measurement.missing.items() if k != "energy"}
     runs = (*(recorded.measurement.energy or ()), run)
     return replace(
