@@ -2,7 +2,7 @@
 
 import json
 import math
-import os
+import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,7 +62,8 @@ def judge(artifact: Artifact, by: Judge | None, *, cache: Path, progress: Progre
     except (JobFailed, ConfigError) as error:
         return Judgement(value=None, reason=str(error))
     kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(f".{os.getpid()}.part")
+    # Two variants with the same beginning are judged at once, by threads of one process.
+    part = kept.with_suffix(f".{secrets.token_hex(8)}.part")
     part.write_text(json.dumps({"value": value, "artifact": artifact.sha256}))
     part.rename(kept)
     return _judgement(value)
