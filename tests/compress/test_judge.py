@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from edgebench.compress.inspect import read_artifact
 from edgebench.compress.judge import Judge, judge
 from edgebench.data import dataset_from_arrays, load_metric
 
-ASKERS = 4
+ASKERS = 8
 
 
 @pytest.fixture
@@ -41,14 +42,20 @@ def by(tmp_path):
 
 
 def test_variants_that_begin_alike_may_be_judged_at_once(artifact, by, tmp_path):
-    # Each says so once it has found nothing kept, and goes on when all have.
-    all_have_looked = threading.Barrier(ASKERS)
+    # All look before one has judged, and all have judged before one keeps it.
+    looked, judged = threading.Barrier(ASKERS), threading.Barrier(ASKERS)
 
     def look(words):
-        all_have_looked.wait(60)
+        looked.wait(60)
+
+    def score(outputs, labels):
+        judged.wait(60)
+        return by.metric.score(outputs, labels)
+
+    together = replace(by, metric=replace(by.metric, score=score))
 
     def ask(_):
-        return judge(artifact, by, cache=tmp_path, progress=look)
+        return judge(artifact, together, cache=tmp_path, progress=look)
 
     with ThreadPoolExecutor(ASKERS) as pool:
         found = list(pool.map(ask, range(ASKERS)))
