@@ -1,4 +1,4 @@
-"""A device's cells, from the first to the last: outputs, memory, then latency in blocks.
+"""A device's cells, from the first to the last: outputs, memory, energy, then latency in blocks.
 
 Every step yields the cell as it stands, so that whoever listens can keep it at once: a campaign
 that is cut off loses at most the process that was running.
@@ -30,7 +30,7 @@ from edgebench.device.jobs import end_leftovers
 from edgebench.device.look import look
 from edgebench.device.patience import patiently
 from edgebench.device.provision import provision
-from edgebench.device.steady import steady
+from edgebench.device.steady import LEASE_S, steady
 from edgebench.errors import ConfigError, DeviceError, DeviceLost, JobFailed
 from edgebench.measure.agreement import agreement, is_wrong
 from edgebench.measure.blocks import measure_blocks
@@ -105,7 +105,9 @@ def _settled(
         yield {name: replace(bench, governor=known) for name, bench in benches.items()}
         return
     guard = PurePosixPath(launches[0].argv[-1]).with_name("guard.sh")
-    with steady(device, guard, governor=protocol.governor) as held:
+    # The host is heard of before each process, and waits that long between two of them.
+    lease_s = LEASE_S + round(protocol.gate_wait_s + protocol.cooldown_s)
+    with steady(device, guard, governor=protocol.governor, lease_s=lease_s) as held:
         for why in held.refused:
             progress(f"{device.name}: not under {protocol.governor}: {why}")
         governor = None if held.refused else protocol.governor
