@@ -14,7 +14,7 @@ REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.TOO_FEW_SAMPLES: "Raise `blocks_min` to 2 or more, or bring more labelled samples.",
     Reason.N_EFF_LOW: "Measure energy for longer, or use a meter that samples faster.",
     Reason.SENSOR_FROZEN: "Read the sensor more slowly, or restart its driver.",
-    Reason.SENSOR_GAP: "Stop what else reads the sensor, or sample it more slowly.",
+    Reason.SENSOR_GAP: "Let the login user read the sensor, and stop what else reads it.",
     Reason.RAIL_SET_CHANGED: "Leave the firmware and the attached parts alone, and measure again.",
     Reason.IDLE_DRIFT: "Let the board cool down and settle, and stop what runs in the background.",
     Reason.DELTA_BELOW_NOISE: "Measure for longer, or use a meter with a finer resolution.",

@@ -67,6 +67,10 @@ class Seen:
             if name.startswith(prefix):
                 yield name.removeprefix(prefix), self._around(readings)
 
+    def told(self, name: str) -> bool:
+        """Whether a source could be read at all."""
+        return any(reading.text is not None for reading in self.readings.get(name, ()))
+
     def _around(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
         told = [r for r in readings if r.text is not None]
         before = [r for r in told if r.time_ns < self.state.begin_ns][-1:]

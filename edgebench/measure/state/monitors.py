@@ -54,12 +54,14 @@ def watch_spec(
 
 
 def judged(watches: Sequence[Watch], seen: Seen) -> Finding:
-    """What all monitors say of a process."""
+    """What all monitors say of a process; one whose sources told nothing leaves a doubt."""
     facts: dict[str, JsonValue] = {}
     suspect: list[Reason] = []
     invalid: list[Reason] = []
     for watch in watches:
         found = watch.judge(seen)
+        if watch.sources and not any(seen.told(source.name) for source in watch.sources):
+            suspect.append(Reason.SENSOR_GAP)
         facts |= found.facts
         suspect += found.suspect
         invalid += found.invalid

@@ -57,7 +57,7 @@ def judge_pi(seen: Seen) -> Finding:
         if (bits := throttled_bits(r.text or "")) is not None
     ]
     if not masks:
-        return Finding()
+        return Finding(suspect=(Reason.SENSOR_GAP,))
     happened = 0
     for mask in masks:
         happened |= mask & 0b1111

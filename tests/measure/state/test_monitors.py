@@ -90,7 +90,15 @@ def test_a_pi_that_throttled_spoils_the_process(seen, masks, invalid):
 
 def test_a_pi_that_does_not_answer_is_not_called_well(seen):
     watch = armed("raspberry-pi", tools=["vcgencmd"])
-    assert watch.judge(seen({watch.sources[0].name: ["error=1 error_msg=\n"] * 2})) == Finding()
+    found = watch.judge(seen({watch.sources[0].name: ["error=1 error_msg=\n"] * 2}))
+    assert found == Finding(suspect=(Reason.SENSOR_GAP,))
+
+
+def test_a_state_that_nobody_could_read_is_a_doubt(seen):
+    watches = [armed("temperature", PI_ZONE), armed("scheduling")]
+    assert judged(watches, seen()).suspect == (Reason.SENSOR_GAP,)
+    read = {watches[0].sources[0].name: ["47000\n"] * 2}
+    assert judged(watches, seen(read)).suspect == ()
 
 
 @pytest.mark.parametrize(
