@@ -124,10 +124,11 @@ def measure_latency(
         is_steady=found.is_steady,
         samples=found.samples,
         state={
+            # What the device reads beside the samples counts more.
+            "governor": bench.governor,
             **finding.facts,
             "cpus": list(state.cpus),
             "is_mixed_clusters": cores_for(job.threads, bench.clusters).is_mixed,
-            "governor": bench.governor,
             "watching_cores": watched.cost_ratio,
         },
         suspect=finding.suspect if bench.is_steady else (*finding.suspect, Reason.PERMISSION),

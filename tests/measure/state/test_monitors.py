@@ -170,6 +170,16 @@ def test_the_clock_of_cores_that_were_not_used_says_nothing(seen):
     assert watch.judge(seen(texts, cpus=(0,))).suspect == (Reason.FREQ_UNSTABLE,)
 
 
+def test_the_governor_is_the_one_that_stood_meanwhile(seen):
+    policy = "/sys/devices/system/cpu/cpufreq/policy0"
+    watch = armed("frequency", {f"{policy}/scaling_governor": "performance\n"})
+    (source,) = watch.sources
+    kept = watch.judge(seen({source.name: ["performance\n"] * 2}))
+    assert kept.facts == {"governor": "performance"}
+    lost = watch.judge(seen({source.name: ["performance\n", "ondemand\n"]}))
+    assert lost.facts == {"governor": "ondemand+performance"}
+
+
 def stat(user, idle, steal):
     return f"cpu  {user} 0 0 {idle} 0 0 0 {steal} 0 0\ncpu0 1 1 1 1 1 1 1 1 1 1\n"
 

@@ -1,27 +1,18 @@
 """From the states of processes to the state of a cell."""
 
+from dataclasses import replace
+
 import pytest
 
-from edgebench.core import Process, Reason
+from edgebench.core import Reason
 from edgebench.measure.state.verdict import state_reasons
+from tests.measure.launches import PROCESS
 
 THROTTLED, CONTENDED = (Reason.THROTTLED,), (Reason.CONTENDED,)
 
 
 def process(suspect=(), invalid=()):
-    return Process(
-        block=0,
-        position=0,
-        started="",
-        load_ns=1,
-        first_ns=1,
-        warmup_invokes=1,
-        warmup_s=0.1,
-        is_steady=True,
-        samples=1,
-        suspect=suspect,
-        invalid=invalid,
-    )
+    return replace(PROCESS, suspect=suspect, invalid=invalid)
 
 
 @pytest.mark.parametrize(
