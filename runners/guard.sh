@@ -9,6 +9,7 @@
 # more: a host that was killed, or a link that broke, leaves a board as it was. In FOLDER:
 #   before    what each file read before anything was changed
 #   lease     seconds since boot when the host was last heard of
+#   standing  appears once there is somebody who will put everything back
 #   restored  appears once everything is back
 #
 # POSIX sh and nothing more: dash, busybox, toybox.
@@ -38,7 +39,7 @@ is_busy() {
 }
 
 stand() {
-  trap '' HUP INT TERM
+  : > standing
   while [ ! -e release ]; do
     # Kernels of boards keep no wall clock: seconds since boot do not jump.
     read -r heard < lease || heard=0
@@ -57,18 +58,26 @@ program=$0
 case $program in /*) ;; *) program=$OLDPWD/$program ;; esac
 # What an earlier host asked for is put back first, so that its values are not taken for the board's.
 [ -e before ] && [ ! -e restored ] && restore
-rm -f before restored release before.part
+rm -f before restored release standing before.part
 cat > wanted
 while read -r path value; do
   read -r was < "$path" && printf '%s %s\n' "$path" "$was"
 done < wanted > before.part 2> set.log
 mv -f before.part before
 uptime_s > lease
-if command -v setsid > /dev/null; then
-  setsid sh "$program" "$1" "$2" "$3" --stand > stand.log 2>&1 < /dev/null &
-else
-  nohup sh "$program" "$1" "$2" "$3" --stand > stand.log 2>&1 < /dev/null &
-fi
+# Deaf before it is another program: what is ignored stays so through an exec.
+(
+  trap '' HUP INT TERM
+  if command -v setsid > /dev/null; then exec setsid sh "$program" "$1" "$2" "$3" --stand; fi
+  exec nohup sh "$program" "$1" "$2" "$3" --stand
+) > stand.log 2>&1 < /dev/null &
+# Nothing is set before there is somebody to put it back.
+tries=0
+while [ ! -e standing ]; do
+  tries=$((tries + 1))
+  [ "$tries" -gt 200 ] && { cat stand.log >&2; exit 1; }
+  sleep 0.05 2> /dev/null || sleep 1
+done
 while read -r path value; do
   printf '%s\n' "$value" > "$path"
   read -r is < "$path" && printf '%s %s\n' "$path" "$is"

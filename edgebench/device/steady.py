@@ -23,10 +23,12 @@ LEASE_S: Final = 180
 RESTORE_S: Final = 15.0
 CALL_S: Final = 30.0
 
-# folder   Heard of the host, by the device's own clock.
-_RENEW: Final = (
-    'cd "$1" 2> /dev/null && read -r now _ < /proc/uptime && echo "${now%.*}" > lease; :'
-)
+# folder   Heard of the host, by the device's own clock. A guard that became root has made the file
+# its own, but the folder is ours: it is replaced.
+_RENEW: Final = """
+cd "$1" 2> /dev/null || exit 0
+read -r now _ < /proc/uptime && echo "${now%.*}" > lease.part && mv -f lease.part lease
+"""
 # folder seconds   Until everything is back.
 _RELEASE: Final = """
 cd "$1" 2> /dev/null || exit 0

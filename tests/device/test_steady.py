@@ -14,6 +14,7 @@ from edgebench.device.connect import connect
 from edgebench.device.look import Listing
 from edgebench.device.steady import governor_settings, renew, steady
 from edgebench.runner import shipped
+from tests.conftest import miss
 
 GUARD = shipped("runners") / "guard.sh"
 
@@ -150,6 +151,23 @@ def test_no_governor_asked_for_touches_nothing(tmp_path):
         renew(device)
         assert held.reads == {}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lease_of_a_guard_that_became_root_is_renewed_by_the_login_user(sshd):
+    if sshd.uid is None:
+        miss("only root can make a file that the login user may not write")
+    device = connect(sshd.address)
+    folder = Path(device.work_folder / "steady")
+    folder.mkdir(parents=True)
+    for path in (folder, *folder.parents):
+        if sshd.home in path.parents:
+            os.chown(path, sshd.uid, sshd.uid)
+    lease = folder / "lease"
+    lease.write_text("1\n")
+    lease.chmod(0o644)
+    renew(device)
+    device.transport.close()
+    assert int(lease.read_text()) > 1
 
 
 def test_a_guard_is_a_file_that_ships():
