@@ -1,11 +1,12 @@
 """The worker processes of one command: as many at once as memory carries, ended together."""
 
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -61,7 +62,7 @@ class Crew:
             self._running.add(process)
             is_over = self._is_over
         if is_over:
-            process.kill()
+            kill(process)
         try:
             yield
         finally:
@@ -73,7 +74,7 @@ class Crew:
         with self._free:
             self._is_over = True
             for process in self._running:
-                process.kill()
+                kill(process)
             self._free.notify_all()
 
     def map(self, work: Callable[[T], None], items: Sequence[T]) -> None:
@@ -98,6 +99,14 @@ class Crew:
         if self._is_over:
             msg = "The command was ended before this variant was begun."
             raise CompressionError(msg, hint="Run it again: what is finished is kept.")
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a worker that leads its process group, and the outside tools that it started."""
+    # Until it is waited for, its number is nobody else's.
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def need_of(task: Task, tools: Sequence[str]) -> int:

@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, JsonValue
 
+from edgebench.compress.linalg.factor import Factors, factorize
 from edgebench.compress.linalg.ranks import RankRule, parse_rank
 from edgebench.compress.linalg.unfold import Method
 from edgebench.compress.options import PICKING, TUNING, Common, read_options
 from edgebench.core import Step
+from edgebench.errors import CompressionError
 
 Rank = Annotated[RankRule, BeforeValidator(parse_rank)]
 
@@ -69,3 +73,30 @@ def method_of(own: Factor, *, is_dense: bool) -> Method | None:
     if not is_dense:
         return own.method
     return "dense" if own.method in {"channel", "spatial"} else None
+
+
+def factors_of(name: str, kernel: NDArray[np.float32], own: Factor, seed: int) -> Factors | str:
+    """The factors of a layer's kernel, `(in, out)` or `(..., in, out)`, or why it is left alone.
+
+    Raises:
+        CompressionError: The rank is larger than the layer, or it holds NaN.
+    """
+    method = method_of(own, is_dense=kernel.ndim == 2)
+    if method is None:
+        return "it is no convolution"
+    try:
+        factors = factorize(kernel, method, own.rank, seed=seed)
+    except ValueError as error:
+        msg = f"{name!r} cannot be factorized: {error}"
+        raise CompressionError(msg, hint="Leave it out with skip = [...].") from error
+    return "it would not become smaller" if factors is None else factors
+
+
+def told_of(factors: Factors, weights: int) -> dict[str, JsonValue]:
+    """What the ledger says of a layer that had so many weights."""
+    smaller = sum(array.size for array in factors.arrays)
+    return {
+        "ranks": list(factors.ranks),
+        "weights": [weights, smaller],
+        "error": round(factors.error, 6),
+    }

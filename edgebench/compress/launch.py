@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from edgebench.compress.crew import Crew
+from edgebench.compress.crew import Crew, kill
 from edgebench.compress.technique import Outcome, Task
 from edgebench.compress.worker import ANSWER, ANSWER_FILE, PROGRESS_FD, TASK, TASK_FILE
 from edgebench.core import Progress
@@ -108,14 +108,14 @@ def _worker(
                 stdout=chatter,
                 stderr=subprocess.STDOUT,
                 pass_fds=(writer,),
+                process_group=0,
             )
         finally:
             os.close(writer)
         try:
             yield process, (line.rstrip("\n") for line in stream)
         finally:
-            if process.poll() is None:
-                process.kill()
+            kill(process)
             process.wait()
 
 

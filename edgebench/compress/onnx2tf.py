@@ -172,19 +172,29 @@ def _works(python: Path) -> bool:
     return done.returncode == 0
 
 
+def call(tool: Path, argv: list[str], *, timeout_s: float) -> subprocess.CompletedProcess[str]:
+    """Run a program of the tool's environment to its end, with all that it says as `stdout`.
+
+    Raises:
+        subprocess.TimeoutExpired: It took longer.
+    """
+    return subprocess.run(
+        argv,
+        # With its own folder first: it calls onnxsim by name, and goes without if it fails.
+        env=clean_environment(tool),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=timeout_s,
+    )
+
+
 def _run(argv: list[str], tool: Path) -> None:
     try:
-        done = subprocess.run(
-            argv,
-            env=clean_environment(tool),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=INSTALL_TIMEOUT_S,
-        )
+        done = call(tool, argv, timeout_s=INSTALL_TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         msg = f"{' '.join(argv[1:4])!r} took more than {INSTALL_TIMEOUT_S:.0f} s."
         raise CompressionError(msg, hint="Is the package index reachable?") from error

@@ -37,11 +37,11 @@ def stages(model_format: Format, recipe: Recipe, target: Format) -> tuple[Stage,
             found.append(_conversion(now, target))
             now = target
         if now not in ways:
-            msg = f"{str(step)!r} cannot be done to a {now} model."
+            msg = f"{str(step)!r} cannot be done to a model in {now}."
             raise ConfigError(msg, hint=f"It can be done to {', '.join(sorted(ways))}.")
         reason = ways[now].refuse(step)
         if reason is not None:
-            msg = f"{str(step)!r} cannot be done to a {now} model: {reason}."
+            msg = f"{str(step)!r} cannot be done to a model in {now}: {reason}."
             raise ConfigError(msg, hint="Drop the option, or the format of this variant.")
         reason = ways[now].ends(step, target)
         if reason is not None:

@@ -1,6 +1,7 @@
 """Every variant of an order, made or taken from the cache."""
 
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -110,6 +111,7 @@ def check_same(run: RunDocument, workshop: Workshop) -> RunDocument:
     return found
 
 
+Form = tuple[Recipe, Format, Compat]
 Kept = Callable[[Recipe, Format, Compat], Variant | None]
 
 
@@ -160,7 +162,7 @@ def build_all(
         except CompressionError as error:
             floats[target] = error
 
-    def make(form: tuple[Recipe, Format, Compat]) -> None:
+    def make(form: Form) -> None:
         recipe, target, compat = form
         reference = floats[target]
         try:
@@ -184,7 +186,7 @@ def build_all(
         for compat in (compats if target is Format.TFLITE else (Compat(),))
     ]
     workshop.crew.map(convert, targets)
-    workshop.crew.map(make, forms)
+    workshop.crew.map(make, spread(forms))
     answers = [(recipe, target, made[recipe.name, target, c]) for recipe, target, c in forms]
     not_built = {
         f"{recipe.name}.{target.value}": _why(workshop, recipe, answer)
@@ -192,6 +194,20 @@ def build_all(
         if isinstance(answer, CompressionError)
     }
     return [answer for _, _, answer in answers if isinstance(answer, Built)], not_built
+
+
+def spread(forms: Sequence[Form]) -> list[Form]:
+    """Those that begin with the same step far from each other.
+
+    What they share is made once, and whoever comes second would wait for it in a worker's place.
+    """
+    turns: dict[int, list[Form]] = defaultdict(list)
+    seen: Counter[str] = Counter()
+    for form in forms:
+        first = str(form[0].steps[:1])
+        turns[seen[first]].append(form)
+        seen[first] += 1
+    return [form for turn in sorted(turns) for form in turns[turn]]
 
 
 def _why(workshop: Workshop, recipe: Recipe, error: CompressionError) -> tuple[Reason, str]:

@@ -1,12 +1,14 @@
 """Every technique alone at three strengths, and the chains, on ResNet-8 and all of Fashion-MNIST.
 
     python tests/benchmarks/techniques.py FOLDER [--seeds 3] [--tune "300 steps"] [--only REGEX]
+        [--known FILE] [--untimed]
 
 Writes data.py and plan.toml into FOLDER, makes every variant with every seed by `edgebench
 compress`, runs each on the 10,000 test images, measures those of the first seed on this machine by
 `edgebench run`, and prints the table as markdown: means over the seeds, and their range. What was
-made is kept in the cache: broken off and started again, it goes on where it was. The 60,000 images
-are those of Debian's package dataset-fashion-mnist; ResNet-8 (16-32-64) is trained once.
+made is kept in the cache: broken off and started again, it goes on where it was. What FILE knows of
+an earlier run is not made again, and it is written anew after each seed. The 60,000 images are
+those of Debian's package dataset-fashion-mnist; ResNet-8 (16-32-64) is trained once.
 """
 
 import argparse
@@ -67,6 +69,8 @@ FORMS = ("float16", "int8", "int8-dynamic", "int8-weights", "int16x8", "int4-wei
 
 Steps = list[Any]
 Row = tuple[str, str]
+Key = tuple[str, str, int]
+KEY = ("recipe", "format", "seed")
 
 
 # By step: its strengths, and what else it says.
@@ -120,18 +124,14 @@ def chains() -> dict[str, Steps]:
     return found
 
 
-def plan_text(recipes: dict[str, Steps], seeds: int) -> tuple[str, dict[str, str]]:
-    """The plan, and the recipe that each of its variants is one seed of."""
+def plan_text(recipes: dict[str, Steps], seed: int) -> tuple[str, dict[str, str]]:
+    """The plan of a seed, and the recipe that each of its variants is of."""
     lines, names = [HEAD, '[[variant]]\nname = "float"\nsteps = []\n'], {"float": "float"}
-    for form in FORMS:
-        names[form] = form
-        lines.append(f'[[variant]]\nname = "{form}"\nsteps = ["quantize {form}"]\n')
     for recipe, steps in recipes.items():
-        for seed in range(seeds):
-            name = re.sub(r"[^a-z0-9]+", "-", recipe.lower()).strip("-") + f"-s{seed}"
-            names[name] = recipe
-            seeded = [_toml(step, seed) for step in steps]
-            lines.append(f'[[variant]]\nname = "{name}"\nsteps = [{", ".join(seeded)}]\n')
+        name = re.sub(r"[^a-z0-9]+", "-", recipe.lower()).strip("-")
+        names[name] = recipe
+        seeded = [_toml(step, seed) for step in steps]
+        lines.append(f'[[variant]]\nname = "{name}"\nsteps = [{", ".join(seeded)}]\n')
     return "\n".join(lines), names
 
 
@@ -152,14 +152,33 @@ def spread(values: list[float], form: str) -> str:
     return mean if low == high else f"{mean} ({low}…{high})"
 
 
-def judged(made: list[Built], names: dict[str, str], base: Path) -> dict[Row, list[Numbers]]:
-    """Accuracy and sizes of every file, by recipe and format."""
+def judged(made: list[Built], names: dict[str, str], base: Path, seed: int) -> dict[Key, Numbers]:
+    """Accuracy and sizes of every file."""
     dataset = load_dataset("data.py:load", base=base)
-    rows: dict[Row, list[Numbers]] = defaultdict(list)
-    for built in made:
-        numbers = evaluate(built.variant.artifact.path, base, dataset)
-        rows[names[built.variant.name], built.target.value].append(numbers)
-    return rows
+    return {
+        (names[built.variant.name], built.target.value, seed): evaluate(
+            built.variant.artifact.path, base, dataset
+        )
+        for built in made
+    }
+
+
+def read_known(path: Path | None, tune: str) -> dict[Key, Numbers]:
+    """What earlier runs have found, by recipe, format and seed."""
+    if path is None or not path.exists():
+        return {}
+    document = json.loads(path.read_bytes())
+    if document["tune"] != tune:
+        sys.exit(f"{path} is of runs with --tune {document['tune']!r}.")
+    return {
+        (row.pop("recipe"), row.pop("format"), row.pop("seed")): row for row in document["rows"]
+    }
+
+
+def write_known(path: Path, tune: str, known: dict[Key, Numbers]) -> None:
+    rows = [dict(zip(KEY, key, strict=True)) | known[key] for key in sorted(known)]
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    path.write_text(f'{{"tune": {json.dumps(tune)}, "rows": [\n{lines}\n]}}\n')
 
 
 def faster(document: Any, names: dict[str, str]) -> dict[Row, str]:
@@ -173,54 +192,88 @@ def faster(document: Any, names: dict[str, str]) -> dict[Row, str]:
     return told
 
 
-def table(rows: dict[Row, list[Numbers]], speeds: dict[Row, str]) -> str:
+def table(known: dict[Key, Numbers], speeds: dict[Row, str]) -> str:
     """One row a recipe and format."""
     lines = [
-        "| recipe | format | top-1 % | file kB | gzip kB | gzip, times smaller | times faster |",
-        "|---|---|---|---|---|---|---|",
+        "| recipe | format | seeds | top-1 % | file kB | gzip kB | gzip, times smaller "
+        "| times faster |",
+        "|---|---|---|---|---|---|---|---|",
     ]
+    rows: dict[Row, list[Numbers]] = defaultdict(list)
+    for (recipe, form, _), numbers in sorted(known.items()):
+        rows[recipe, form].append(numbers)
     for (recipe, form), group in sorted(rows.items(), key=lambda row: row[0][1], reverse=True):
-        whole = rows["float", form][0]["gzip"]
+        whole = known["float", form, 0]["gzip"]
         smaller = [whole / one["gzip"] for one in group]
-        words = [spread([one["top1"] for one in group], ".2f")]
+        words = [str(len(group)), spread([one["top1"] for one in group], ".2f")]
         words += [spread([one[key] for one in group], ".1f") for key in ("file", "gzip")]
         words += [spread(smaller, ".1f"), speeds.get((recipe, form), "—")]
         lines.append(f"| {recipe} | {form} | " + " | ".join(words) + " |")
     return "\n".join(lines)
 
 
-def main() -> None:
+def recipes_of(tune: str, only: str) -> dict[str, Steps]:
+    """What is to be made, the forms of quantization among it."""
+    forms: dict[str, Steps] = {form: [f"quantize {form}"] for form in FORMS}
+    every = {**forms, **chains(), **alone(tune)}
+    return {name: steps for name, steps in every.items() if re.search(only, name)}
+
+
+def find(todo: dict[str, Steps], seed: int, desk: Desk, base: Path) -> dict[Key, Numbers]:
+    """Make and judge the variants of one seed."""
+    path = base / "plan.toml"
+    text, names = plan_text(todo, seed)
+    path.write_text(text)
+    made, broken = compress_plan(path, desk)
+    for name, (_, why) in broken.items():
+        print(f"not built: {name}, seed {seed}: {why}\n")
+    return judged(made, names, base, seed)
+
+
+def time_all(recipes: dict[str, Steps], desk: Desk, base: Path) -> dict[Row, str]:
+    """Measure the variants of the first seed here."""
+    path = base / "plan.toml"
+    text, names = plan_text(recipes, 0)
+    path.write_text(text)
+    return faster(run_plan(path, replace(desk, out=base / "results")).document(), names)
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tune", default="300 steps")
     parser.add_argument("--only", default=".")
+    parser.add_argument("--known", type=Path, help="what earlier runs found, written anew")
     parser.add_argument("--untimed", action="store_true", help="leave the latency out")
-    asked = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    asked = arguments()
     base = asked.folder.absolute()
     base.mkdir(parents=True, exist_ok=True)
     (base / "data.py").write_text(DATA)
-    every = {**chains(), **alone(asked.tune)}
-    chosen = {name: steps for name, steps in every.items() if re.search(asked.only, name)}
-    text, names = plan_text(chosen, asked.seeds)
-    path = base / "plan.toml"
-    path.write_text(text)
+    known = read_known(asked.known, asked.tune)
+    chosen = recipes_of(asked.tune, asked.only)
     began = time.monotonic()
 
     def progress(words: str) -> None:
         print(f"[{time.monotonic() - began:6.0f} s] {words}", file=sys.stderr, flush=True)
 
     desk = Desk(out=base / "made", cache=cache_folder(), progress=progress)
-    made, broken = compress_plan(path, desk)
-    for name, (_, why) in broken.items():
-        print(f"not built: {name}: {why}\n")
-    rows = judged(made, names, base)
-    speeds: dict[Row, str] = {}
-    if not asked.untimed:
-        first = [name for name in names if not re.search(r"-s[1-9]\d*$", name)]
-        outcome = run_plan(path, replace(desk, out=base / "results"), variants=first)
-        speeds = faster(outcome.document(), names)
-    print(table(rows, speeds))
+    for seed in range(asked.seeds):
+        # What has no seed is made once.
+        wanted = {name: steps for name, steps in chosen.items() if seed == 0 or name not in FORMS}
+        done = {name for name, _, number in known if number == seed}
+        todo = {name: steps for name, steps in wanted.items() if name not in done}
+        if todo:
+            found = find(todo, seed, desk, base)
+            found = {key: one for key, one in found.items() if seed == 0 or key[0] != "float"}
+            known |= found
+        if asked.known is not None:
+            write_known(asked.known, asked.tune, known)
+    print(table(known, {} if asked.untimed else time_all(chosen, desk, base)))
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 import threading
@@ -5,7 +6,7 @@ import time
 
 import pytest
 
-from edgebench.compress.crew import Crew, available_bytes
+from edgebench.compress.crew import Crew, available_bytes, kill
 from edgebench.errors import CompressionError
 
 ALL = available_bytes()
@@ -54,7 +55,7 @@ def test_an_error_ends_every_worker_and_is_raised():
         if item == "fails":
             started.wait(30)
             raise ValueError(item)
-        with subprocess.Popen(sleeps) as process, crew.with_(process):
+        with subprocess.Popen(sleeps, process_group=0) as process, crew.with_(process):
             started.set()
             codes.append(process.wait())
 
@@ -74,3 +75,15 @@ def test_memory_is_what_the_kernel_says(tmp_path):
     (tmp_path / "meminfo").write_text("MemTotal: 100 kB\nMemAvailable:   50 kB\n")
     assert available_bytes(tmp_path / "meminfo") == 50 * 1024
     assert available_bytes(tmp_path / "missing") > 1 << 60
+
+
+def test_what_a_worker_started_ends_with_it():
+    argv = ["bash", "-c", "sleep 300 & wait"]
+    # Open as long as somebody writes to it: bash, and the program that bash started.
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, process_group=0) as worker:
+        time.sleep(0.2)
+        kill(worker)
+        assert worker.stdout is not None
+        assert worker.stdout.read() == b""
+        assert worker.wait(30) == -signal.SIGKILL
+        kill(worker)

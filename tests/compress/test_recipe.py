@@ -97,7 +97,7 @@ def test_a_recipe_is_walked_by_these_ways(source, target, steps, expected):
         (Format.ONNX, Format.TFLITE, ["quantize float16"], "onnx2tf"),
         (Format.TFLITE, Format.ONNX, [], "begin with the model it was made from"),
         (Format.TFLITE, Format.KERAS, [], "there is no converter"),
-        (Format.KERAS, Format.KERAS, ["quantize float16"], "cannot be done to a keras model"),
+        (Format.KERAS, Format.KERAS, ["quantize float16"], "cannot be done to a model in keras"),
         *(
             (source, target, [{"quantize": "int8", "aware": True}], "only a Keras model")
             for source, target in (

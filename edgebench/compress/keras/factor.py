@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebench.compress.factor import Factor, method_of, read_factor
+from edgebench.compress.factor import Factor, factors_of, method_of, read_factor, told_of
 from edgebench.compress.keras.bench import Bench, Change, carry, check_changed, traits_of
 from edgebench.compress.keras.kernels import weight_count
 from edgebench.compress.keras.model import leaves
 from edgebench.compress.keras.surgery import flat, rebuild
-from edgebench.compress.linalg.factor import Factors, factorize
+from edgebench.compress.linalg.factor import Factors
 from edgebench.compress.quantize import pick
 from edgebench.compress.technique import Outcome, Promises, Task, Way
 from edgebench.core import Format
@@ -63,17 +63,12 @@ def _work(bench: Bench) -> Change:
     left: dict[str, JsonValue] = {}
     for layer in _chosen(model, own, bench):
         bench.progress(f"factorizing {layer.name}")
-        reason = _hindrance(layer, own)
-        factors = _factorize(layer, own, bench) if reason is None else None
-        if factors is None:
-            left[layer.name] = reason or "it would not become smaller"
+        factors = _hindrance(layer, own) or _factorize(layer, own, bench)
+        if isinstance(factors, str):
+            left[layer.name] = factors
             continue
         chains[layer.name] = _chain(layer, factors)
-        told[layer.name] = {
-            "ranks": list(factors.ranks),
-            "weights": [int(np.prod(layer.kernel.shape)), sum(a.size for a in factors.arrays)],
-            "error": round(factors.error, 6),
-        }
+        told[layer.name] = told_of(factors, int(np.prod(layer.kernel.shape)))
     check_changed(len(chains), bench)
     fresh = _rebuilt(model, chains)
     # What the arithmetic says, whatever was built.
@@ -128,17 +123,11 @@ def _hindrance(layer: "keras.Layer", own: Factor) -> str | None:
     return None
 
 
-def _factorize(layer: "keras.Layer", own: Factor, bench: Bench) -> Factors | None:
+def _factorize(layer: "keras.Layer", own: Factor, bench: Bench) -> Factors | str:
     kernel = np.asarray(layer.kernel.numpy(), np.float32)
-    method = method_of(own, is_dense=kernel.ndim == 2)
-    assert method is not None
     if kernel.ndim == SERIES_RANK:
         kernel = kernel[:, np.newaxis]
-    try:
-        return factorize(kernel, method, own.rank, seed=bench.common.seed or 0)
-    except ValueError as error:
-        msg = f"{layer.name!r} cannot be factorized: {error}"
-        raise CompressionError(msg, hint="Leave it out with skip = [...].") from error
+    return factors_of(layer.name, kernel, own, bench.common.seed or 0)
 
 
 def _chain(layer: "keras.Layer", factors: Factors) -> Chain:

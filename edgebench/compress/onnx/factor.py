@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from edgebench.compress.factor import Factor, method_of, read_factor
-from edgebench.compress.linalg.factor import Factors, factorize
+from edgebench.compress.factor import Factor, factors_of, read_factor, told_of
+from edgebench.compress.linalg.factor import Factors
 from edgebench.compress.onnx.bench import (
     Bench,
     Change,
@@ -17,7 +17,6 @@ from edgebench.compress.onnx.kernels import Kernel, kernels
 from edgebench.compress.onnx.surgery import as_kernel, replace, why_not
 from edgebench.compress.technique import Outcome, Promises, Task, Way
 from edgebench.core import Format
-from edgebench.errors import CompressionError
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -46,13 +45,8 @@ def _work(bench: Bench) -> Change:
             left[kernel.name] = factors
             continue
         replace(kernel, factors)
-        smaller = sum(array.size for array in factors.arrays)
-        saved += weights - smaller
-        told[kernel.name] = {
-            "ranks": list(factors.ranks),
-            "weights": [weights, smaller],
-            "error": round(factors.error, 6),
-        }
+        saved += weights - sum(array.size for array in factors.arrays)
+        told[kernel.name] = told_of(factors, weights)
     check_changed(len(told), bench, left)
     return Change(
         changed={"layers": told, "left": left, "weights": [before, bench.net.weight_count()]},
@@ -65,16 +59,7 @@ def _factorize(kernel: Kernel, own: Factor, bench: Bench) -> Factors | str:
     reason = why_not(kernel)
     if reason is not None:
         return reason
-    values = as_kernel(kernel)
-    method = method_of(own, is_dense=values.ndim == 2)
-    if method is None:
-        return "it is no convolution"
-    try:
-        factors = factorize(values, method, own.rank, seed=bench.seed)
-    except ValueError as error:
-        msg = f"{kernel.name!r} cannot be factorized: {error}"
-        raise CompressionError(msg, hint="Leave it out with skip = [...].") from error
-    return factors if factors is not None else "it would not become smaller"
+    return factors_of(kernel.name, as_kernel(kernel), own, bench.seed)
 
 
 def _way(step: str) -> Way:

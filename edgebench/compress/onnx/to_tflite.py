@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from edgebench.compress.onnx.graph import graphs
 from edgebench.compress.onnx.witness import Witness, ask, compare, find_orders
 from edgebench.compress.onnx2tf import (
-    clean_environment,
+    call,
     find_onnx2tf,
     refusal,
     version_of,
@@ -189,18 +189,7 @@ def _run_tool(bench: Bench, *, is_kept: bool) -> Path:
     if is_kept:
         argv += ["-kat", *bench.names]
     try:
-        done = subprocess.run(
-            argv,
-            # With its own folder first: it calls onnxsim by name, and goes without if it fails.
-            env=clean_environment(bench.tool),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=TOOL_TIMEOUT_S,
-        )
+        done = call(bench.tool, argv, timeout_s=TOOL_TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         msg = f"onnx2tf did not end within {TOOL_TIMEOUT_S:.0f} s."
         raise CompressionError(msg, hint="Convert the model yourself.") from error
