@@ -5,7 +5,7 @@
 
 Writes data.py and plan.toml into FOLDER, makes every variant with every seed by `edgebench
 compress`, runs each on the 10,000 test images, measures those of the first seed on this machine by
-`edgebench run`, and prints the table as markdown: means over the seeds, and their range. What was
+`edgebench bench`, and prints the table as markdown: means over the seeds, and their range. What was
 made is kept in the cache: broken off and started again, it goes on where it was. What FILE knows of
 an earlier run is not made again, and it is written anew after each seed. The 60,000 images are
 those of Debian's package dataset-fashion-mnist; ResNet-8 (16-32-64) is trained once.
@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from edgebench.cli.desk import cache_folder
 from edgebench.data import load_dataset
-from edgebench.workflow import Desk, run_plan
+from edgebench.workflow import Desk
+from edgebench.workflow.bench import BenchRequest, bench_files
 from edgebench.workflow.build import Built
 from edgebench.workflow.run import compress_plan
 from tests.benchmarks.judged import Numbers, evaluate
@@ -231,11 +232,18 @@ def find(todo: dict[str, Steps], seed: int, desk: Desk, base: Path) -> dict[Key,
 
 
 def time_all(recipes: dict[str, Steps], desk: Desk, base: Path) -> dict[Row, str]:
-    """Measure the variants of the first seed here."""
+    """Measure the files of the first seed here, each beside the float file of its format."""
     path = base / "plan.toml"
     text, names = plan_text(recipes, 0)
     path.write_text(text)
-    return faster(run_plan(path, replace(desk, out=base / "results")).document(), names)
+    compress_plan(path, desk)
+    speeds: dict[Row, str] = {}
+    for form in BOTH:
+        files = [desk.out / "variants" / f"{name}.{form}" for name in names]
+        models = tuple(file for file in files if file.exists())
+        outcome = bench_files(BenchRequest(models=models), replace(desk, out=base / "results"))
+        speeds |= faster(outcome.document(), names)
+    return speeds
 
 
 def arguments() -> argparse.Namespace:
