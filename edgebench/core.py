@@ -224,6 +224,8 @@ class DeviceProfile:
         arch: Of its cores; None where it is not known, as of a kind that holds many boards.
         cpu_features: Of integer dot products, arithmetic in float16 and products of int8 matrices
             those that its cores have; None where it is not known.
+        accelerators: Of those that a runtime knows by name what it may have; None where it is not
+            known, as of a kind that holds many boards.
         energy_source: Which meter of the board itself is read; None where there is none.
         traps: What spoils a measurement on this board, a sentence each.
     """
@@ -236,6 +238,7 @@ class DeviceProfile:
     runtimes: tuple[str, ...]
     arch: Literal["arm", "x86"] | None = None
     cpu_features: tuple[Literal["dotprod", "fp16", "i8mm"], ...] | None = None
+    accelerators: tuple[str, ...] | None = None
     match: tuple[str, ...] = ()
     work_folder: str = "~/.cache/edgebench"
     threads_max: int | None = None

@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from edgebench.core import Accel, MemoryProcess, Profile, Reason, TensorSpec
+from edgebench.core import Accel, Format, MemoryProcess, Profile, Reason, TensorSpec
 from edgebench.errors import JobFailed
 
 JOB_SCHEMA: Final = "edgebench.job/1"
@@ -29,6 +29,11 @@ ENVIRONMENT: Final[Mapping[str, str]] = {"ORT_DISABLE_TELEMETRY": "1"}
 Runtime = Literal["litert", "tflite-runtime", "onnxruntime"]
 Kind = Literal["latency", "memory", "outputs", "energy", "profile"]
 
+# Which runtime reads which format; a board takes the first of these that it has or can be given.
+READS: Final[Mapping[Format, tuple[Runtime, ...]]] = {
+    Format.TFLITE: ("litert", "tflite-runtime"),
+    Format.ONNX: ("onnxruntime",),
+}
 # What the runner knows beside `cpu`; TFLite files take a library too, by its path on the device.
 ACCELERATORS: Final[Mapping[Runtime, tuple[str, ...]]] = {
     "litert": ("xnnpack", "none"),

@@ -91,7 +91,8 @@ def _show_cells(cells: list[dict[str, str]], *, as_json: bool) -> None:
         click.echo(json.dumps({"cells": cells}, indent=1))
         return
     for cell in cells:
-        click.echo("{device}  {variant}.{format}  threads {threads}: {steps}".format(**cell))
+        where = "{device}  {variant}.{format}  threads {threads}  {accelerator}"
+        click.echo(f"{where}: {{steps}}".format(**cell))
 
 
 @click.command()

@@ -42,7 +42,11 @@ class PlanData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanDevice:
-    """`[[device]]`: a name of the inventory, or a name with an address of its own."""
+    """`[[device]]`: a name of the inventory, or a name with an address of its own.
+
+    Attributes:
+        accelerators: Every variant is measured on each of them, and on the CPU.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -50,6 +54,7 @@ class PlanDevice:
     address: str | None = None
     profile: str | None = None
     runtime: Literal["litert", "tflite-runtime", "onnxruntime"] | None = None
+    accelerators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,13 @@
 """The answer: which variant should ship on a device, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from edgebench.core import Status
 from edgebench.measure.stats import compare
 from edgebench.results.cells import Cell
+from edgebench.results.store import CellSpec
 from edgebench.results.targets import Checked, Verdict
 from edgebench.units import ms_from_ns, show_size
 
@@ -45,9 +46,10 @@ def advise(
         for cell in cells
         if cell.spec.key not in failing and _is_eligible(cell, cell.spec.key in limited)
     ]
+    specs = {cell.spec.key: cell.spec for cell in cells}
     return tuple(
         _advise_device(
-            device, [cell for cell in eligible if cell.spec.device == device], margin_ratio
+            device, [cell for cell in eligible if cell.spec.device == device], specs, margin_ratio
         )
         for device in dict.fromkeys(cell.spec.device for cell in cells)
     )
@@ -62,16 +64,20 @@ def _is_eligible(cell: Cell, is_limited: bool) -> bool:
     return cell.drop_points is not None and cell.drop_points.value <= DROP_POINTS
 
 
-def _advise_device(device: str, eligible: Sequence[Cell], margin_ratio: float) -> Advice:
+def _advise_device(
+    device: str, eligible: Sequence[Cell], specs: Mapping[str, CellSpec], margin_ratio: float
+) -> Advice:
     if not eligible:
         why = "no variant was measured that holds every limit"
         return Advice(device=device, cell=None, why=why)
     fastest = min(eligible, key=lambda cell: cell.latency.p50.value if cell.latency else 0.0)
     tied = [cell for cell in eligible if _is_tied(cell, fastest, margin_ratio)]
     best = min(tied, key=_size_bytes)
-    parts = _numbers(best)
+    parts = _numbers(best, specs.get(best.spec.reference or ""))
     if len({cell.spec.threads for cell in eligible}) > 1:
         parts.insert(0, f"with {best.spec.threads} threads")
+    if len({cell.spec.accelerator for cell in eligible}) > 1:
+        parts.insert(0, f"on {best.spec.accelerator}")
     if best.measurement and best.measurement.accuracy is None:
         parts.append("accuracy was not measured")
     if len(tied) > 1:
@@ -99,7 +105,14 @@ def _size_bytes(cell: Cell) -> int:
     return cell.measurement.size_bytes if cell.measurement else 0
 
 
-def _numbers(best: Cell) -> list[str]:
+def _place(best: Cell, reference: CellSpec | None) -> str:
+    """Where the reference ran, if that was elsewhere."""
+    if reference is None or reference.accelerator == best.spec.accelerator:
+        return ""
+    return f" on {reference.accelerator}"
+
+
+def _numbers(best: Cell, reference: CellSpec | None) -> list[str]:
     latency = best.latency
     parts = []
     if latency is not None:
@@ -109,7 +122,7 @@ def _numbers(best: Cell) -> list[str]:
         ratio, verdict = best.comparison.ratio, best.comparison.verdict.replace("_", " ")
         parts.append(
             f"{ratio.value:.3g}x [{ratio.low:.3g}, {ratio.high:.3g}] the time of the float "
-            f"{best.spec.format} ({verdict})"
+            f"{best.spec.format}{_place(best, reference)} ({verdict})"
         )
     parts.append(show_size(_size_bytes(best)))
     if best.drop_points is not None:

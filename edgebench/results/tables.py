@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS: Final = (
-    *("variant", "format", "device", "threads", "size", "gzip", "p50 ms", "p90 ms", "vs reference"),
-    *("memory MB", "energy mJ", "accuracy %", "drop", "agreement", "status"),
+    *("variant", "format", "device", "threads", "accelerator", "size", "gzip", "p50 ms", "p90 ms"),
+    *("vs reference", "memory MB", "energy mJ", "accuracy %", "drop", "agreement", "status"),
 )
 
 
@@ -40,6 +40,7 @@ def _readable(cell: Cell) -> dict[str, str]:
         "format": cell.spec.format,
         "device": cell.spec.device,
         "threads": str(cell.spec.threads),
+        "accelerator": cell.spec.accelerator,
         "size": show_size(measurement.size_bytes) if measurement else "—",
         "gzip": show_size(measurement.gzip_bytes) if measurement else "—",
         "p50 ms": _ms(latency.p50) if latency else "—",
@@ -122,10 +123,16 @@ def _accuracy(accuracy: Accuracy) -> str:
 def trouble(cells: Sequence[Cell]) -> list[str]:
     """What stands below the table: the words behind every cell without numbers."""
     return [
-        f"{cell.spec.variant} ({cell.spec.format}, {cell.spec.device}): {cell.measurement.error}"
+        f"{cell.spec.variant} ({_place(cell)}): {cell.measurement.error}"
         for cell in cells
         if cell.measurement and cell.measurement.error and cell.status is not Status.OK
     ]
+
+
+def _place(cell: Cell) -> str:
+    spec = cell.spec
+    parts = (spec.format, spec.device, *(() if spec.accelerator == "cpu" else (spec.accelerator,)))
+    return ", ".join(parts)
 
 
 def remedies(cells: Sequence[Cell]) -> list[str]:
@@ -199,6 +206,7 @@ def target_row(checked: Checked) -> dict[str, str]:
     return {
         "device": checked.device,
         "variant": f"{checked.variant} ({checked.format})",
+        "accelerator": checked.accelerator,
         "target": checked.target,
         "limit": f"{checked.limit:g}",
         "measured": value,

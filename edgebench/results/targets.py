@@ -32,6 +32,7 @@ class Checked:
     variant: str
     format: str
     threads: int
+    accelerator: str
     target: str
     limit: float
     value: float | None
@@ -62,6 +63,7 @@ def _check(cell: Cell, name: str, limit: float) -> Checked:
         variant=cell.spec.variant,
         format=cell.spec.format,
         threads=cell.spec.threads,
+        accelerator=cell.spec.accelerator,
         target=name,
         limit=limit,
         value=interval.value if interval else None,

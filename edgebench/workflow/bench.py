@@ -17,12 +17,12 @@ from edgebench.errors import ConfigError, DeviceError, JobFailed
 from edgebench.measure.cell import Task
 from edgebench.measure.tasks import Feed, serve
 from edgebench.results.store import CellSpec, RunDocument, create_run
+from edgebench.workflow.accelerators import accelerators_for, check_accelerator
 from edgebench.workflow.cells import (
     Bill,
     Settled,
     bill_of,
     carry_out,
-    check_accelerator,
     check_runtime,
     pick_runtime,
     spec_of,
@@ -176,9 +176,9 @@ def _bill(
     specs: list[CellSpec] = []
     answers: list[Task | Settled] = []
     references: dict[int, str] = {}
-    accelerators = tuple(dict.fromkeys(("cpu", request.accelerator)))
     for artifact, feed in feeds:
         runtime = pick_runtime(device, artifact.format, asked=request.runtime)
+        accelerators = accelerators_for((request.accelerator,), artifact.format)
         for threads, accelerator in product(request.threads, accelerators):
             job = Job(
                 variant=artifact.path.stem,

@@ -1,10 +1,9 @@
 """The cells of a run: which there are, measured device by device, kept as they come."""
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from edgebench.core import Device, Format, Job, Reason, Status
 from edgebench.device.provision import runtime_for
@@ -18,14 +17,8 @@ from edgebench.results.store import (
     write_recorded,
     write_run,
 )
-from edgebench.runner import ACCELERATORS, DELEGATE, Runtime, has_accelerator
+from edgebench.runner import READS
 from edgebench.workflow.order import Desk, resolve_protocol
-
-# Which runtime reads which format; a board takes the first of these that it has or can be given.
-READS: Final[Mapping[Format, tuple[Runtime, ...]]] = {
-    Format.TFLITE: ("litert", "tflite-runtime"),
-    Format.ONNX: ("onnxruntime",),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,17 +97,6 @@ def check_runtime(runtime: str | None, targets: Iterable[Format]) -> None:
     known = sorted({name for names in READS.values() for name in names})
     msg = f"The runtime {runtime!r} reads none of these files."
     raise ConfigError(msg, hint=f"Runtimes: {', '.join(known)}.")
-
-
-def check_accelerator(accelerator: str, targets: Iterable[Format]) -> None:
-    """Raise ConfigError for an accelerator that no runtime of the formats knows."""
-    runtimes = dict.fromkeys(runtime for target in targets for runtime in READS[target])
-    if any(has_accelerator(runtime, accelerator) for runtime in runtimes):
-        return
-    known = dict.fromkeys(name for runtime in runtimes for name in ACCELERATORS[runtime])
-    msg = f"The accelerator {accelerator!r} is not known to the runtimes of these files."
-    hint = f"Accelerators: {', '.join(('cpu', *known))}; of .tflite files {DELEGATE}PATH too."
-    raise ConfigError(msg, hint=hint)
 
 
 def carry_out(folder: Path, run: RunDocument, bills: Sequence[Bill], desk: Desk) -> RunDocument:

@@ -10,6 +10,7 @@ from edgebench.core import DeviceProfile, Format
 from edgebench.device.inventory import read_inventory
 from edgebench.device.profile import GENERIC, THIS_MACHINE, load_profile
 from edgebench.plan import PlanDevice
+from edgebench.workflow import accelerators
 from edgebench.workflow.order import Order
 
 LOCAL: Final = "local://"
@@ -28,20 +29,23 @@ ARCHS: Final[Mapping[str, Literal["arm", "x86"]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """A doubt about one variant in one format."""
+    """A doubt about one variant in one format, or about a device: the others are None then."""
 
-    variant: str
-    format: Format
+    variant: str | None = None
+    format: Format | None = None
+    device: str | None = None
     doubt: Doubt
 
     def __str__(self) -> str:
-        return f"{self.variant} ({self.format}): {self.doubt.text} [{self.doubt.rule}]"
+        subject = self.device if self.format is None else f"{self.variant} ({self.format})"
+        return f"{subject}: {self.doubt.text} [{self.doubt.rule}]"
 
-    def document(self) -> dict[str, str]:
+    def document(self) -> dict[str, str | None]:
         """What `--json` prints of it."""
         return {
             "variant": self.variant,
-            "format": self.format.value,
+            "format": self.format.value if self.format else None,
+            "device": self.device,
             "rule": self.doubt.rule,
             "text": self.doubt.text,
             "source": self.doubt.source,
@@ -51,12 +55,19 @@ class Remark:
 def pointless(order: Order) -> tuple[Remark, ...]:
     """What is likely to disappoint, but for the rules that the plan silences."""
     boards = tuple(_board(device) for device in order.devices)
-    return tuple(
+    silence = order.plan.lint.silence
+    of_variants = (
         Remark(variant=recipe.name, format=target, doubt=doubt)
         for recipe, formats in order.recipes
         for target in formats
-        for doubt in doubts(recipe, target, boards=boards, silence=order.plan.lint.silence)
+        for doubt in doubts(recipe, target, boards=boards, silence=silence)
     )
+    of_devices = (
+        Remark(device=device.name, doubt=doubt)
+        for device, board in zip(order.devices, boards, strict=True)
+        for doubt in accelerators.doubts(device, board, order.targets, silence)
+    )
+    return (*of_variants, *of_devices)
 
 
 def _board(device: PlanDevice) -> DeviceProfile:

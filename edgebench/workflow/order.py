@@ -23,6 +23,7 @@ from edgebench.device.transport import open_transport
 from edgebench.errors import ConfigError
 from edgebench.measure.protocol import PRESETS
 from edgebench.plan import Plan, PlanDevice, PlanVariant, explain
+from edgebench.workflow import accelerators
 from edgebench.workflow.sources import check_files, check_sources
 
 _PROTOCOL: Final = TypeAdapter(MeasureProtocol)
@@ -88,6 +89,11 @@ class Order:
     recipes: tuple[tuple[Recipe, tuple[Format, ...]], ...]
     devices: tuple[PlanDevice, ...]
 
+    @property
+    def targets(self) -> tuple[Format, ...]:
+        """All formats that are wanted."""
+        return _targets(self.recipes)
+
     def reference_of(self, target: Format) -> str | None:
         """The first variant of that format with no steps: what ratios are to."""
         for recipe, formats in self.recipes:
@@ -120,6 +126,7 @@ def order_of(
     wanted = tuple(device for device in plan.device if device.name in chosen)
     for device in wanted:
         _check_device(device)
+        accelerators.check_device(device, _targets(recipes))
     order = Order(
         name=name,
         plan=_narrowed(plan, recipes),
@@ -197,6 +204,10 @@ def _recipe(
     return recipe, formats
 
 
+def _targets(recipes: Sequence[tuple[Recipe, tuple[Format, ...]]]) -> tuple[Format, ...]:
+    return tuple(dict.fromkeys(target for _, formats in recipes for target in formats))
+
+
 def _narrowed(plan: Plan, recipes: Sequence[tuple[Recipe, tuple[Format, ...]]]) -> Plan:
     """The plan, sending past its gate only what is to be made."""
     names = {recipe.name for recipe, _ in recipes}
@@ -205,12 +216,13 @@ def _narrowed(plan: Plan, recipes: Sequence[tuple[Recipe, tuple[Format, ...]]]) 
 
 
 def _check_silence(plan: Plan, source: str) -> None:
+    known = (*RULES, *accelerators.RULES)
     for number, name in enumerate(plan.lint.silence):
-        if name not in RULES:
-            near = difflib.get_close_matches(name, RULES, n=1)
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
             meant = f"Did you mean {near[0]!r}? " if near else ""
             msg = f"{source}: `lint.silence[{number}]` is {name!r}, which is no rule."
-            raise ConfigError(msg, hint=f"{meant}Rules: {', '.join(RULES)}.")
+            raise ConfigError(msg, hint=f"{meant}Rules: {', '.join(known)}.")
 
 
 def _chosen(kind: str, names: Sequence[str], asked: Sequence[str]) -> set[str]:

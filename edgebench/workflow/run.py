@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ from edgebench.results.store import (
     read_run,
     write_run,
 )
+from edgebench.workflow.accelerators import CPU, accelerators_for
 from edgebench.workflow.bench import resume_bench
 from edgebench.workflow.build import (
     Built,
@@ -61,9 +63,14 @@ class Reached:
         runtimes: By format; where the device has none, why.
     """
 
-    name: str
+    wanted: PlanDevice
     device: Device | None
     runtimes: Mapping[Format, str | DeviceError]
+
+    @property
+    def name(self) -> str:
+        """Its name in the plan."""
+        return self.wanted.name
 
     def compat(self, target: Format) -> Compat:
         """What a variant must heed to be right on this device."""
@@ -88,12 +95,14 @@ def describe(
             "variant": recipe.name,
             "format": target.value,
             "threads": str(threads),
+            "accelerator": accelerator,
             "steps": "; ".join(str(step) for step in recipe.steps) or "float",
         }
         for device in order.devices
         for recipe, formats in order.recipes
         for target in formats
         for threads in order.protocol.threads
+        for accelerator in accelerators_for(device.accelerators, target)
     ]
 
 
@@ -177,7 +186,7 @@ def _go(order: Order, samples: Samples, folder: Path, run: RunDocument, desk: De
 
 
 def _reach(order: Order, desk: Desk) -> tuple[list[Reached], dict[str, str]]:
-    targets = tuple(dict.fromkeys(target for _, formats in order.recipes for target in formats))
+    targets = order.targets
     reached: list[Reached] = []
     lost: dict[str, str] = {}
     for wanted in order.devices:
@@ -190,7 +199,7 @@ def _reach(order: Order, desk: Desk) -> tuple[list[Reached], dict[str, str]]:
             lost[wanted.name] = error.in_full()
             desk.progress(f"{wanted.name}: {error}")
         runtimes = {t: pick_runtime(device, t, asked=wanted.runtime) for t in targets}
-        reached.append(Reached(name=wanted.name, device=device, runtimes=runtimes))
+        reached.append(Reached(wanted=wanted, device=device, runtimes=runtimes))
     return reached, lost
 
 
@@ -218,22 +227,35 @@ def _bill(workshop: Workshop, built: Sequence[Built], here: Reached) -> Bill:
             continue
         runtime = here.runtimes[item.target]
         name = "none" if isinstance(runtime, DeviceError) else runtime
-        for threads in order.protocol.threads:
+        accelerators = accelerators_for(here.wanted.accelerators, item.target)
+        for threads, accelerator in product(order.protocol.threads, accelerators):
             job = Job(
                 variant=item.variant.name,
                 artifact=item.variant.artifact,
                 device=here.name,
                 runtime=name,
                 threads=threads,
+                accelerator=accelerator,
             )
-            reference = order.reference_of(item.target)
-            key = replace(job, variant=reference).key if reference else None
-            specs.append(spec_of(job, reference=key))
+            specs.append(spec_of(job, reference=_reference_key(job, order)))
             if isinstance(runtime, DeviceError):
                 answers.append(Settled(job=job, reason=Reason.NO_RUNTIME, error=runtime.in_full()))
             elif here.device is not None:
                 answers.append(_task(workshop, item, job))
     return bill_of(here.name, here.device, specs, answers)
+
+
+def _reference_key(job: Job, order: Order) -> str | None:
+    """What a cell is compared with: on an accelerator the float form there, and that on the CPU.
+
+    So every ratio is that of one change alone: of the variant, or of the accelerator.
+    """
+    reference = order.reference_of(job.artifact.format)
+    if reference is None:
+        return None
+    if job.variant == reference:
+        return replace(job, accelerator=CPU).key
+    return replace(job, variant=reference).key
 
 
 def _task(workshop: Workshop, item: Built, job: Job) -> Task | Settled:

@@ -87,7 +87,7 @@ def test_lint_says_what_is_pointless(invoke, tmp_path):
     done = invoke("lint", "p.toml", "--json")
     assert done.exit_code == 0
     (doubt,) = json.loads(done.stdout)["doubts"]
-    assert set(doubt) == {"variant", "format", "rule", "text", "source"}
+    assert set(doubt) == {"variant", "format", "device", "rule", "text", "source"}
     assert (doubt["variant"], doubt["format"], doubt["rule"]) == ("x", "tflite", "int16x8-slow")
     (line,) = invoke("lint", "p.toml").stdout.splitlines()
     assert line == f"x (tflite): {doubt['text']} [int16x8-slow]"

@@ -95,3 +95,37 @@ def test_a_remark_is_a_document_with_its_source(classifier):
     assert (found["variant"], found["format"], found["rule"]) == ("w", "onnx", "weights-unpacked")
     assert str(remark) == f"w (onnx): {found['text']} [weights-unpacked]"
     assert found["source"]
+
+
+@pytest.mark.parametrize(
+    ("profile", "words"),
+    [
+        ("raspberry-pi-5", "raspberry-pi-5 has no cuda: its cells will have no numbers"),
+        ("jetson-orin-nano", ""),
+        ("linux-board", ""),
+    ],
+)
+def test_an_accelerator_that_a_kind_of_board_cannot_have_is_said(said, profile, words):
+    board = {"name": "x", "address": ELSEWHERE, "profile": profile}
+    asked = {**board, "accelerators": ["xnnpack", "cuda"]}
+    (*more,) = set(said(asked)) - set(said(board))
+    assert [line.startswith(f"x: {words}") for line in more] == [True] * bool(words)
+    silent = said(asked, lint={"silence": ["accelerator-absent"]})
+    assert silent == said(board)
+
+
+def test_a_remark_on_a_device_names_no_variant(classifier):
+    document = {
+        "schema": 1,
+        "model": {"source": "model.onnx"},
+        "device": [
+            {"name": "x", "address": ELSEWHERE, "profile": "jetson-nano", "accelerators": ["qnn"]}
+        ],
+        "variant": [{"name": "float"}],
+    }
+    order = order_of(plan_from(document, source="p.toml"), base=classifier, name="p")
+    (remark,) = pointless(order)
+    found = remark.document()
+    assert (found["variant"], found["format"], found["device"]) == (None, None, "x")
+    assert found["rule"] == "accelerator-absent"
+    assert "cuda, tensorrt, acl" in str(found["text"])
