@@ -318,7 +318,11 @@ class MeasureProtocol:
         cooldown_s: Pause before that.
         energy_runs: Launches of the energy pass, where there is a meter; 0 leaves it out.
         profile: Whether the time of each operation is asked for, once a cell.
-        governor: Of the processor's clock while the device is measured; None leaves what is there.
+        governor: Of the processor's clock while the device is measured; None leaves what is there,
+            as of the three that follow.
+        power_mode: A Jetson's, by its name or its number.
+        jetson_clocks: Whether a Jetson's clocks are locked to their highest.
+        fan: Share of its full speed: `"100 %"`.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -344,6 +348,9 @@ class MeasureProtocol:
     energy_runs: int = 0
     profile: bool = False
     governor: str | None = None
+    power_mode: str | int | None = None
+    jetson_clocks: bool = False
+    fan: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

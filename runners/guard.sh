@@ -1,28 +1,82 @@
 #!/bin/sh
-# Set files of the kernel's for as long as a host measures, and put them back whatever happens:
+# Set files of the kernel's, and what a few programs set, for as long as a host measures, and put
+# everything back whatever happens:
 #
 #     sh guard.sh FOLDER JOBS LEASE_S < SETTINGS
 #
-# SETTINGS has a line "PATH VALUE" for each file. Prints "PATH VALUE" as each reads afterwards, and
-# returns; a session of its own stays, and puts everything back when FOLDER/release appears, or when
-# the host has not touched FOLDER/lease for LEASE_S seconds and no job of the folder JOBS runs any
-# more: a host that was killed, or a link that broke, leaves a board as it was. In FOLDER:
-#   before    what each file read before anything was changed
+# SETTINGS has a line "NAME VALUE" for each: a path, or `nvpmodel` (a mode's number),
+# `jetson_clocks` (locked), `nvfancontrol` (inactive). The value `-` leaves a file as it is, for
+# what another setting changes with it. What cannot be read is not set. Prints "NAME VALUE" as each
+# reads afterwards, and returns; a session of its own stays, and puts everything back when
+# FOLDER/release appears, or when the host has not touched FOLDER/lease for LEASE_S seconds and no
+# job of the folder JOBS runs any more: a host that was killed, or a link that broke, leaves a board
+# as it was. In FOLDER:
+#   before    what each read before anything was changed; `clocks` is what jetson_clocks stored
 #   lease     seconds since boot when the host was last heard of
 #   standing  appears once there is somebody who will put everything back
-#   restored  appears once everything is back
+#   restored  appears once everything is back; restore.log says what is not
 #
 # POSIX sh and nothing more: dash, busybox, toybox.
+
+# Where nvpmodel lies.
+PATH=$PATH:/usr/sbin:/sbin
 
 uptime_s() {
   read -r now _ < /proc/uptime
   printf '%s\n' "${now%.*}"
 }
 
+# Whether the lowest clock of every core that is on, and of the GPU, is its highest.
+is_locked() {
+  jetson_clocks --show < /dev/null |
+    sed -n -e '/Online=0/d' \
+      -e 's/^cpu[0-9]*: .*MinFreq=\([0-9]*\) MaxFreq=\([0-9]*\) .*/\1 \2/p' \
+      -e 's/^GPU MinFreq=\([0-9]*\) MaxFreq=\([0-9]*\) .*/\1 \2/p' | {
+    seen=no
+    while read -r low high; do
+      [ "$low" = "$high" ] || exit 1
+      seen=yes
+    done
+    [ $seen = yes ]
+  }
+}
+
+# What a setting is; nothing, where it cannot be read.
+look() {
+  case $1 in
+    nvpmodel) nvpmodel -q < /dev/null | sed -n 's/^\([0-9][0-9]*\)$/\1/p' | tail -n 1 ;;
+    jetson_clocks)
+      command -v jetson_clocks > /dev/null || return 1
+      if is_locked; then echo locked; else echo free; fi
+      ;;
+    nvfancontrol) systemctl is-active nvfancontrol < /dev/null ;;
+    *) read -r line < "$1" && printf '%s\n' "$line" ;;
+  esac
+}
+
+# No program has anything to read: one that asks whether it may reboot is not answered.
+put() {
+  case $1,$2 in
+    nvpmodel,*) nvpmodel -m "$2" < /dev/null >&2 ;;
+    jetson_clocks,locked) jetson_clocks < /dev/null >&2 ;;
+    jetson_clocks,*) jetson_clocks --restore "$PWD/clocks" < /dev/null >&2 ;;
+    nvfancontrol,active) systemctl start nvfancontrol < /dev/null >&2 ;;
+    nvfancontrol,*) systemctl stop nvfancontrol < /dev/null >&2 ;;
+    *) printf '%s\n' "$2" > "$1" ;;
+  esac
+}
+
 restore() {
-  while read -r path value; do
-    printf '%s\n' "$value" > "$path"
-  done < before 2> restore.log
+  while read -r name value; do
+    put "$name" "$value"
+  done < before > restore.words 2>&1
+  while read -r name value; do
+    # A fan's speed and a clock's limit are soon others again, where heat governs them.
+    case $name in *pwm* | *_freq) continue ;; esac
+    is=$(look "$name" 2> /dev/null)
+    [ "$is" = "$value" ] || printf '%s is %s and was %s\n' "$name" "$is" "$value"
+  done < before > restore.log
+  [ -s restore.log ] && tail -c 300 restore.words >> restore.log
   : > restored
 }
 
@@ -58,11 +112,14 @@ program=$0
 case $program in /*) ;; *) program=$OLDPWD/$program ;; esac
 # What an earlier host asked for is put back first, so that its values are not taken for the board's.
 [ -e before ] && [ ! -e restored ] && restore
-rm -f before restored release standing before.part
-cat > wanted
-while read -r path value; do
-  read -r was < "$path" && printf '%s %s\n' "$path" "$was"
-done < wanted > before.part 2> set.log
+rm -f before restored release standing before.part clocks wanted
+while read -r name value; do
+  was=$(look "$name" 2> /dev/null)
+  [ -n "$was" ] || continue
+  [ "$name" = jetson_clocks ] && jetson_clocks --store "$PWD/clocks" < /dev/null >&2
+  printf '%s %s\n' "$name" "$was" >&3
+  printf '%s %s\n' "$name" "$value"
+done > wanted 2> set.log 3> before.part
 mv -f before.part before
 uptime_s > lease
 # Deaf before it is another program: what is ignored stays so through an exec.
@@ -78,8 +135,11 @@ while [ ! -e standing ]; do
   [ "$tries" -gt 200 ] && { cat stand.log >&2; exit 1; }
   sleep 0.05 2> /dev/null || sleep 1
 done
-while read -r path value; do
-  printf '%s\n' "$value" > "$path"
-  read -r is < "$path" && printf '%s %s\n' "$path" "$is"
+while read -r name value; do
+  [ "$value" = - ] || put "$name" "$value"
 done < wanted 2>> set.log
+while read -r name _; do
+  printf '%s %s\n' "$name" "$(look "$name")"
+done < wanted 2> /dev/null
+tail -c 300 set.log >&2
 :

@@ -11,11 +11,13 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from edgebench.core import Device
+from edgebench.measure.protocol import PRESETS
 from tests.sshd import Board
 
 IDLE_W: Final = 2.5
@@ -38,6 +40,18 @@ PI5_RAILS: Final = {
     "0V8_SW": (0.12, 0.8),
     "VDD_CORE": (0.60, 0.87),
 }
+BRISK = replace(
+    PRESETS["quick"],
+    blocks_min=2,
+    blocks_max=2,
+    warmup_min_s=0.05,
+    warmup_max_s=0.5,
+    sample_min_s=0.2,
+    sample_max_s=1.0,
+    memory_processes=1,
+    gate_wait_s=0.0,
+    cooldown_s=0.0,
+)
 VCGENCMD: Final = """#!/bin/sh
 case $1 in
   pmic_read_adc) cat "{state}/pmic" ;;
@@ -97,67 +111,121 @@ def _core_seconds(uid: int) -> float:
     return total_ns / 1e9
 
 
-class SimulatedPi:
-    """A Pi 5, or with `has_pmic` false a Pi 4, in a folder of its own."""
+class Simulated:
+    """A board in a folder of its own: temperature, clock, programs, and what each kind adds."""
 
-    def __init__(self, *, has_pmic: bool) -> None:
+    def __init__(self, model: str) -> None:
         # Not in pytest's own folder, which is closed to a user of the board's.
-        self.folder = folder = Path(tempfile.mkdtemp(prefix="eb-pi-"))
-        self.has_pmic = has_pmic
+        self.folder = folder = Path(tempfile.mkdtemp(prefix="eb-board-"))
         self.sys_class = folder / "class"
         self.cpufreq = folder / "cpufreq"
         self.model = folder / "firmware" / "devicetree" / "base"
         self.programs = folder / "bin"
         self.state = folder / "state"
-        for path in (self.sys_class, self.cpufreq, self.model, self.programs, self.state):
+        self.etc = folder / "etc"
+        for path in (self.sys_class, self.cpufreq, self.model, self.programs, self.state, self.etc):
             path.mkdir(parents=True)
-        name = "Raspberry Pi 5 Model B Rev 1.0" if has_pmic else "Raspberry Pi 4 Model B Rev 1.4"
-        (self.model / "model").write_bytes(name.encode() + b"\0")
-        self._heat(48_300)
-        self._clock()
-        (self.state / "throttled").write_text("throttled=0x0\n")
-        self.tell_power(IDLE_W)
-        program = self.programs / "vcgencmd"
-        program.write_text(VCGENCMD.format(state=self.state))
-        program.chmod(0o755)
-        # The login user is nobody who may write here, but a board's root may set a governor.
-        for path in (folder, *folder.rglob("*")):
-            path.chmod(0o777 if path.is_dir() else path.stat().st_mode | 0o666)
+        if model:
+            (self.model / "model").write_bytes(model.encode() + b"\0")
+        zone = self.sys_class / "thermal" / "thermal_zone0"
+        files = {"type": "cpu-thermal", "temp": "48300"}
+        files |= {"trip_point_0_type": "critical", "trip_point_0_temp": "110000"}
+        self.write({zone / name: text for name, text in files.items()})
 
-    @property
-    def board(self) -> Board:
-        """For `sshd.started`."""
-        mounts = {
+    def write(self, files: Mapping[Path, str]) -> None:
+        """Files with one line at least, and the folders they lie in."""
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{text}\n")
+
+    def replace(self, path: Path, text: str) -> None:
+        """A file that a program prints, whole at every moment."""
+        part = path.with_name(f"{path.name}.part")
+        part.write_text(text)
+        part.replace(path)
+
+    def clock(self, *, governor: str, steps: str) -> None:
+        """A policy of four cores."""
+        policy = self.cpufreq / "policy0"
+        low, *_, high = steps.split()
+        files = {
+            "scaling_governor": governor,
+            "scaling_available_governors": f"{governor} userspace powersave performance",
+            "scaling_available_frequencies": steps,
+            "scaling_min_freq": low,
+            "scaling_max_freq": high,
+            "scaling_cur_freq": low,
+            "related_cpus": "0 1 2 3",
+            "stats/time_in_state": f"{low} 4711\n{high} 815",
+        }
+        self.write({policy / name: text for name, text in files.items()})
+
+    def programs_are(self, **texts: str) -> None:
+        """Programs that come before all others; `{state}` and `{cpufreq}` are folders of ours."""
+        for name, text in texts.items():
+            program = self.programs / name
+            program.write_text(text.format(state=self.state, cpufreq=self.cpufreq))
+            program.chmod(0o755)
+
+    def open_to_all(self) -> None:
+        """The login user is nobody who may write here, but a board's root may set a governor."""
+        for path in (self.folder, *self.folder.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(0o777 if path.is_dir() else path.stat().st_mode | 0o666)
+
+    def board_with(self, mounts: Mapping[str, Path]) -> Board:
+        """What a login sees."""
+        common = {
             "/sys/class": self.sys_class,
             "/sys/devices/system/cpu/cpufreq": self.cpufreq,
             "/sys/firmware": self.folder / "firmware",
         }
-        return Board(mounts=mounts, path=self.programs)
+        return Board(mounts={**common, **mounts}, path=self.programs, etc=self.etc)
 
     @property
     def governor(self) -> str:
         """As it stands now."""
         return (self.cpufreq / "policy0" / "scaling_governor").read_text().strip()
 
-    def _heat(self, millidegrees: int) -> None:
-        zone = self.sys_class / "thermal" / "thermal_zone0"
-        zone.mkdir(parents=True, exist_ok=True)
-        files = {"type": "cpu-thermal", "temp": str(millidegrees)}
-        files |= {"trip_point_0_type": "critical", "trip_point_0_temp": "110000"}
-        for name, text in files.items():
-            (zone / name).write_text(f"{text}\n")
+    def tell_power(self, watts: float) -> None:
+        """Write what the board takes, in the words of its own meter."""
+        raise NotImplementedError
 
-    def _clock(self) -> None:
-        policy = self.cpufreq / "policy0"
-        (policy / "stats").mkdir(parents=True)
-        files = {
-            "scaling_governor": "ondemand",
-            "scaling_available_governors": "conservative ondemand userspace powersave performance",
-            "related_cpus": "0 1 2 3",
-            "stats/time_in_state": "1500000 4711\n2400000 815",
-        }
-        for name, text in files.items():
-            (policy / name).write_text(f"{text}\n")
+    @contextlib.contextmanager
+    def powered(self, uid: int) -> Iterator[Power]:
+        """Its power follows the runner of a user while the block runs."""
+        power = Power(uid=uid, tell=self.tell_power)
+        stop = threading.Event()
+        thread = threading.Thread(target=power.follow, args=(stop,))
+        thread.start()
+        try:
+            yield power
+        finally:
+            stop.set()
+            thread.join()
+
+    def remove(self) -> None:
+        """The folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class SimulatedPi(Simulated):
+    """A Pi 5, or with `has_pmic` false a Pi 4."""
+
+    def __init__(self, *, has_pmic: bool) -> None:
+        pi5, pi4 = "Raspberry Pi 5 Model B Rev 1.0", "Raspberry Pi 4 Model B Rev 1.4"
+        super().__init__(pi5 if has_pmic else pi4)
+        self.has_pmic = has_pmic
+        self.clock(governor="ondemand", steps="1500000 2400000")
+        (self.state / "throttled").write_text("throttled=0x0\n")
+        self.tell_power(IDLE_W)
+        self.programs_are(vcgencmd=VCGENCMD)
+        self.open_to_all()
+
+    @property
+    def board(self) -> Board:
+        """For `sshd.started`."""
+        return self.board_with({})
 
     def throttle(self, mask: int) -> None:
         """Let the firmware say that it throttles."""
@@ -177,23 +245,9 @@ class SimulatedPi:
             for n, (name, (_, volts)) in enumerate(PI5_RAILS.items())
         ]
         rows += ["     EXT5V_V volt(24)=5.11032000V", "      BATT_V volt(25)=0.00488400V"]
-        part = self.state / "pmic.part"
-        part.write_text("\n".join(rows) + "\n")
-        part.replace(self.state / "pmic")
+        self.replace(self.state / "pmic", "\n".join(rows) + "\n")
 
-    @contextlib.contextmanager
-    def powered(self, uid: int) -> Iterator[Power]:
-        """Its power follows the runner of a user while the block runs."""
-        power = Power(uid=uid, tell=self.tell_power)
-        stop = threading.Event()
-        thread = threading.Thread(target=power.follow, args=(stop,))
-        thread.start()
-        try:
-            yield power
-        finally:
-            stop.set()
-            thread.join()
 
-    def remove(self) -> None:
-        """The folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+def root_device(device: Device) -> Device:
+    """Whoever logs in may write the board's files: as root of a real board may."""
+    return replace(device, facts={**device.facts, "is_root": True})

@@ -38,10 +38,14 @@ class Board:
     Attributes:
         mounts: By path of the device, the folder that is seen there.
         path: Programs that it has before all others.
+        etc: Files that its /etc has beside this machine's.
+        host: What it calls itself.
     """
 
     mounts: Mapping[str, Path]
     path: Path
+    etc: Path | None = None
+    host: str = "eb-board-host"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +120,7 @@ def started(
         port = _prepare(folder, settings, uid=uid, path=board.path if board else None)
         argv = [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")]
         if uid is not None:
-            mounts = board.mounts if board else {}
-            argv = _as_own_user(folder, argv, uid, shell, is_root=is_root, mounts=mounts)
+            argv = _as_own_user(folder, argv, uid, shell, is_root=is_root, board=board)
         with (folder / "sshd.log").open("wb") as log:
             process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         _wait_for(port, process, folder / "sshd.log")
@@ -189,13 +192,13 @@ def _as_own_user(
     shell: str,
     *,
     is_root: bool,
-    mounts: Mapping[str, Path],
+    board: Board | None,
 ) -> list[str]:
     """A command line that starts the server where its user exists, and nowhere else."""
     passwd = f"{USER}:x:{uid}:{uid}::{folder}/home:{shell}\n"
     (folder / "passwd").write_text(Path("/etc/passwd").read_text() + passwd)
-    setup = [f"mount --bind {folder}/passwd /etc/passwd"]
-    setup += [f"mount --bind {source} {target}" for target, source in mounts.items()]
+    setup = _as_board(board) if board else []
+    setup += [f"mount --bind {folder}/passwd /etc/passwd"]
     if is_root:
         words = ["openssl", "passwd", "-6", "-stdin"]
         hashed = subprocess.run(words, input=PASSWORD, capture_output=True, text=True, check=True)
@@ -207,7 +210,15 @@ def _as_own_user(
     else:
         argv = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *argv]
     script = " && ".join([*setup, f"exec {shlex.join(argv)}"])
-    return ["unshare", "--mount", "sh", "-c", script]
+    return ["unshare", "--mount", *(["--uts"] if board else []), "sh", "-c", script]
+
+
+def _as_board(board: Board) -> list[str]:
+    """What makes this machine look like another to whoever logs in."""
+    setup = [f"echo {board.host} > /proc/sys/kernel/hostname"]
+    if board.etc is not None:
+        setup.append(f"mount -t overlay overlay -o lowerdir={board.etc}:/etc /etc")
+    return setup + [f"mount --bind {path} {target}" for target, path in board.mounts.items()]
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from pydantic import JsonValue
@@ -44,6 +45,21 @@ def connect(
     except DeviceError:
         transport.close()
         raise
+
+
+def refreshed(device: Device) -> Device:
+    """The device with what it says of itself now.
+
+    Raises:
+        DeviceLost: It does not answer.
+    """
+    is_here = device.transport.address.startswith("local://")
+    facts = read_facts(
+        device.transport,
+        work_folder=str(device.work_folder),
+        python=sys.executable if is_here else "",
+    )
+    return replace(device, facts={**device.facts, **facts})
 
 
 def _entry(name_or_address: str) -> Entry:

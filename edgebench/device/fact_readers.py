@@ -187,6 +187,16 @@ def temperatures(answer: str) -> dict[str, JsonValue] | None:
     return {name: c for name, c in found.items() if c > -50} or None
 
 
+def lines(answer: str) -> list[JsonValue] | None:
+    r"""All lines that say something; None where none does.
+
+    >>> lines("Google\n\nPixel 6\n"), lines("\n")
+    (['Google', 'Pixel 6'], None)
+    """
+    found: list[JsonValue] = [line.strip() for line in answer.splitlines() if line.strip()]
+    return found or None
+
+
 def words(answer: str) -> list[JsonValue]:
     r"""All words.
 

@@ -8,34 +8,20 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 from pydantic import JsonValue
 
 from edgebench.core import Transport
 from edgebench.device import fact_readers as read
+from edgebench.device.fact import Fact
+from edgebench.device.state_facts import STATE_FACTS
 from edgebench.errors import DeviceError
 
 MARK: Final = "@@edgebench-fact "
 PROBE_S: Final = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One thing to know.
-
-    Attributes:
-        command: POSIX sh; `$work` is the work folder or the nearest folder above it that is there,
-            `$python` an interpreter to ask instead of those in PATH.
-        read: From what the command printed to the fact.
-        part: Which fingerprint it belongs to; None for what changes from minute to minute.
-    """
-
-    command: str
-    read: Callable[[str], JsonValue]
-    part: str | None = None
+PARTS: Final = ("hw", "sw", "state")
 
 
 # Runs on any Python 3, as isolated from the user's site as the runner is (`-s`).
@@ -82,11 +68,22 @@ for f in $(ldconfig -p | sed -n 's/.*libstdc++\\.so\\.6 .*=> //p') \
 done
 """
 
+# The most specific name of the device tree is the board's, the last one the chip's.
+_SOC: Final = """
+tree=/sys/firmware/devicetree/base/compatible
+if [ -r $tree ]; then tr '\\0' '\\n' < $tree | tail -n 1; else cat /sys/devices/soc0/soc_id; fi
+"""
+_PRODUCT: Final = """
+for p in ro.product.manufacturer ro.product.model ro.soc.manufacturer ro.soc.model \\
+    ro.hardware.chipname ro.board.platform; do getprop "$p"; done
+"""
+
 FACTS: Final[Mapping[str, Fact]] = {
     "clock_s": Fact(command="date +%s.%N", read=read.seconds),
     "architecture": Fact(command="uname -m", read=read.text, part="hw"),
     "model": Fact(
         command="tr -d '\\0' < /proc/device-tree/model || "
+        "tr -d '\\0' < /sys/firmware/devicetree/base/model || "
         "cat /sys/class/dmi/id/sys_vendor /sys/class/dmi/id/product_name | tr '\\n' ' '",
         read=read.text,
         part="hw",
@@ -96,7 +93,20 @@ FACTS: Final[Mapping[str, Fact]] = {
         read=read.cpus,
         part="hw",
     ),
-    "cpu_count": Fact(command="nproc || getconf _NPROCESSORS_ONLN", read=read.integer, part="hw"),
+    "cpu_revisions": Fact(
+        command="grep -E '^(CPU variant|CPU revision|stepping|Revision)' /proc/cpuinfo",
+        read=read.cpus,
+        part="hw",
+    ),
+    "soc": Fact(command=_SOC, read=read.text, part="hw"),
+    "product": Fact(command=_PRODUCT, read=read.lines, part="hw"),
+    "accelerator_nodes": Fact(
+        command="ls -d /dev/nvgpu /dev/nvhost-gpu /dev/nvidia0 /dev/nvhost-nvdla0 /dev/mali0 "
+        "/dev/kgsl-3d0 /dev/apex_0 /dev/hailo0 /dev/ethosu0 /dev/rknpu /dev/galcore "
+        "/dev/dri/renderD128 /dev/accel/accel0",
+        read=read.words,
+        part="hw",
+    ),
     "cpu_features": Fact(
         command="grep -m 1 -E '^(Features|flags)' /proc/cpuinfo",
         read=read.cpu_features,
@@ -111,6 +121,8 @@ FACTS: Final[Mapping[str, Fact]] = {
     "kernel": Fact(command="uname -r", read=read.text, part="sw"),
     "os": Fact(command='. /etc/os-release; echo "$PRETTY_NAME"', read=read.text, part="sw"),
     "l4t": Fact(command="head -n 1 /etc/nv_tegra_release", read=read.text, part="sw"),
+    "firmware": Fact(command="vcgencmd version | tail -n 1", read=read.text, part="sw"),
+    "build": Fact(command="getprop ro.build.fingerprint", read=read.text, part="sw"),
     "libc": Fact(
         command="getconf GNU_LIBC_VERSION || ldd --version 2>&1", read=read.libc, part="sw"
     ),
@@ -130,6 +142,7 @@ FACTS: Final[Mapping[str, Fact]] = {
         'command -v "$t" > /dev/null && echo "$t"; done',
         read=read.words,
     ),
+    **STATE_FACTS,
     "home": Fact(command='echo "$HOME"', read=read.text),
     "is_root": Fact(command='[ "$(id -u)" = 0 ] && echo yes || echo no', read=read.yes),
     "work_free_bytes": Fact(command='df -Pk "$work"', read=read.free_bytes),
@@ -197,8 +210,8 @@ def split_answers(output: str) -> dict[str, str]:
 
 
 def fingerprint(facts: Mapping[str, JsonValue]) -> dict[str, str]:
-    """Hashes of the hardware and of the software; numbers of unequal ones are not compared."""
-    return {part: _digest(facts, part) for part in ("hw", "sw")}
+    """Hashes of hardware, software and state; numbers of unequal ones are not compared."""
+    return {part: _digest(facts, part) for part in PARTS}
 
 
 def _digest(facts: Mapping[str, JsonValue], part: str) -> str:

@@ -30,7 +30,7 @@ class Floor:
         floor_ratio: 95 % of the ratios lay within it.
         launches: Of the model.
         governor: That stood meanwhile; None where nobody knows.
-        fingerprint: Of hardware and software.
+        fingerprint: Of hardware, software and state.
     """
 
     name: str

@@ -12,16 +12,16 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from edgebench.core import Device
-from edgebench.device.look import Listing, look
+from edgebench.device.look import look
 from edgebench.device.patience import patiently
+from edgebench.device.settings import GLOBS, KEPT, TOOLS, Board, Wanted, lines_of
 from edgebench.errors import DeviceError, DeviceLost
 
-GOVERNORS: Final = "/sys/devices/system/cpu/cpufreq/policy*/scaling_governor"
-AVAILABLE: Final = "/sys/devices/system/cpu/cpufreq/policy*/scaling_available_governors"
 # Longer than a host is ever silent while no job runs: it sends a model of 1 GB meanwhile.
 LEASE_S: Final = 180
-RESTORE_S: Final = 15.0
-CALL_S: Final = 30.0
+# A power mode that turns cores on takes seconds.
+RESTORE_S: Final = 60.0
+CALL_S: Final = 60.0
 
 # folder   Heard of the host, by the device's own clock. A guard that became root has made the file
 # its own, but the folder is ours: it is replaced.
@@ -44,7 +44,10 @@ is_root=$1
 shift
 mkdir -p "$1" || exit 3
 if [ "$is_root" = yes ]; then exec sh "$2" "$1" "$3" "$4"; fi
-sudo -n true 2> /dev/null || { echo "no permission" >&2; exit 4; }
+words=$(sudo -n true 2>&1) || {
+  echo "no permission to become root: ${words:-sudo failed}" >&2
+  exit 4
+}
 exec sudo -n sh "$2" "$1" "$3" "$4"
 """
 
@@ -55,7 +58,7 @@ class Steady:
 
     Attributes:
         folder: Where the guard keeps what was before.
-        reads: What each file says now, by path.
+        reads: What each setting is now, by its path or its program.
         refused: What could not be set, and why.
     """
 
@@ -64,57 +67,30 @@ class Steady:
     refused: tuple[str, ...] = ()
 
 
-def governor_settings(listing: Listing, governor: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The files to set for a governor, and of those where it is not to be had, why.
-
-    >>> files = {"/p0/scaling_governor": "ondemand", "/p0/scaling_available_governors": "ondemand"}
-    >>> governor_settings(Listing(files=files), "performance")
-    ({}, ('/p0 has no governor performance, only ondemand',))
-    """
-    wanted: dict[str, str] = {}
-    refused: list[str] = []
-    for path, now in sorted(listing.files.items()):
-        folder, _, name = path.rpartition("/")
-        if name != "scaling_governor" or now.strip() == governor:
-            continue
-        known = listing.files.get(f"{folder}/scaling_available_governors", governor).split()
-        if governor in known:
-            wanted[path] = governor
-        else:
-            refused.append(f"{folder} has no governor {governor}, only {', '.join(known)}")
-    if not any(path.endswith("/scaling_governor") for path in listing.files):
-        refused.append("the kernel shows no governor")
-    return wanted, tuple(refused)
-
-
 @contextlib.contextmanager
 def steady(
-    device: Device, guard: PurePosixPath, *, governor: str | None, lease_s: int = LEASE_S
+    device: Device, guard: PurePosixPath, *, wanted: Wanted, lease_s: int = LEASE_S
 ) -> Iterator[Steady]:
-    """Set a governor while the block runs; what was before is back afterwards.
+    """Set what a plan asks for while the block runs; what was before is back afterwards.
 
     Args:
         guard: `guard.sh` on the device.
-        governor: None leaves the device as it is.
+        wanted: Nothing asked for leaves the device as it is.
         lease_s: How long after the host was last heard of the device restores by itself, once no
             job runs there.
 
     Raises:
         DeviceLost: It does not answer.
+        DeviceError: Afterwards, where it did not get back what was before.
     """
     folder = device.work_folder / "steady"
-    if governor is None:
+    if not wanted.named():
         yield Steady(folder=folder)
         return
-    listing = patiently(lambda: look(device.transport, globs=(GOVERNORS, AVAILABLE), tools=()))
-    wanted, refused = governor_settings(listing, governor)
-    held = _set(device, guard, wanted, lease_s) if wanted else Steady(folder=folder)
-    wrong = [
-        f"{path} stays {held.reads.get(path)}"
-        for path in wanted
-        if held.reads.get(path) != wanted[path]
-    ]
-    why = refused + (held.refused or tuple(wrong))
+    listing = patiently(lambda: look(device.transport, globs=GLOBS, tools=TOOLS))
+    lines, refused = lines_of(Board(listing=listing, facts=device.facts), wanted)
+    held = _set(device, guard, lines, lease_s) if lines else Steady(folder=folder)
+    why = refused + held.refused
     try:
         yield Steady(folder=folder, reads=held.reads, refused=why)
     finally:
@@ -128,19 +104,26 @@ def renew(device: Device) -> None:
     device.transport.run(argv, timeout_s=CALL_S)
 
 
-def _set(device: Device, guard: PurePosixPath, wanted: Mapping[str, str], lease_s: int) -> Steady:
+def _set(device: Device, guard: PurePosixPath, lines: Mapping[str, str], lease_s: int) -> Steady:
     is_root = "yes" if device.facts.get("is_root") else "no"
     folder, jobs = device.work_folder / "steady", device.work_folder / "jobs"
     arguments = (is_root, str(folder), str(guard), str(jobs), str(lease_s))
-    lines = "".join(f"{path} {value}\n" for path, value in wanted.items())
+    told = "".join(f"{name} {value}\n" for name, value in lines.items())
     done = device.transport.run(
-        ("sh", "-c", _SET, "edgebench-steady", *arguments), timeout_s=CALL_S, stdin=lines.encode()
+        ("sh", "-c", _SET, "edgebench-steady", *arguments), timeout_s=CALL_S, stdin=told.encode()
     )
+    words = " ".join(done.stderr.decode(errors="replace").split())[-300:]
     if done.exit_code != 0:
-        words = done.stderr.decode(errors="replace").strip()[-200:] or f"code {done.exit_code}"
-        return Steady(folder=folder, refused=(f"the governor cannot be set: {words}",))
+        why = f"nothing can be set: {words or f'code {done.exit_code}'}"
+        return Steady(folder=folder, refused=(why,))
     rows = (line.split(" ", 1) for line in done.stdout.decode(errors="replace").splitlines())
-    return Steady(folder=folder, reads={row[0]: row[1] for row in rows if len(row) == 2})
+    reads = {row[0]: row[1].strip() for row in rows if len(row) == 2}
+    wrong = tuple(
+        f"{name} stays {reads.get(name) or 'unknown'}{f': {words}' if words else ''}"
+        for name, value in lines.items()
+        if value not in {KEPT, reads.get(name)}
+    )
+    return Steady(folder=folder, reads=reads, refused=wrong)
 
 
 def _release(device: Device, folder: PurePosixPath) -> None:

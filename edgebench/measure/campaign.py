@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,21 +27,26 @@ from edgebench.core import (
     Status,
 )
 from edgebench.data import accuracy
+from edgebench.device.connect import refreshed
 from edgebench.device.jobs import end_leftovers
 from edgebench.device.look import look
 from edgebench.device.patience import patiently
 from edgebench.device.provision import provision
+from edgebench.device.settings import Wanted
 from edgebench.device.steady import LEASE_S, steady
 from edgebench.errors import ConfigError, DeviceError, DeviceLost, JobFailed
 from edgebench.measure.agreement import agreement, is_wrong
 from edgebench.measure.blocks import measure_blocks
-from edgebench.measure.cell import Task, begin, ended, is_finished
+from edgebench.measure.cell import Task, begin, ended, is_finished, restated
 from edgebench.measure.energy_blocks import measure_energies
 from edgebench.measure.meters import choice
 from edgebench.measure.placement import fell_back
 from edgebench.measure.session import Bench, compute_outputs, measure_memory, measure_profile
 from edgebench.measure.state import cores, monitors
 from edgebench.measure.state.gate import look_calm
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 
 def measure_device(
@@ -67,6 +73,10 @@ def measure_device(
     open_tasks = [t for t in tasks if not is_finished(cells[t.job.key].measurement)]
     benches, broken = _provision_all(device, open_tasks, cache, progress)
     with _settled(device, benches, protocol, progress) as settled:
+        for task in open_tasks:
+            if task.job.runtime in settled:
+                here = settled[task.job.runtime].device
+                cells[task.job.key] = restated(cells[task.job.key], here)
         yield from _measured(settled, broken, open_tasks, protocol, cells, progress)
 
 
@@ -97,22 +107,25 @@ def _measured(
 def _settled(
     device: Device, benches: Mapping[str, Bench], protocol: MeasureProtocol, progress: Progress
 ) -> Iterator[Mapping[str, Bench]]:
-    """The benches, with the governor that the plan asks for; what was before is back afterwards."""
+    """The benches, set as the plan asks for; what was before is back afterwards."""
     launches = [bench.launch for bench in benches.values()]
-    if protocol.governor is None or not launches:
-        governor = device.facts.get("governor")
-        known = governor if isinstance(governor, str) else None
-        yield {name: replace(bench, governor=known) for name, bench in benches.items()}
+    wanted = Wanted.of(protocol)
+    asked = wanted.named()
+    found: dict[str, JsonValue] = {"governor": device.facts.get("governor")}
+    if not asked or not launches:
+        yield {name: replace(bench, stands=found) for name, bench in benches.items()}
         return
     guard = PurePosixPath(launches[0].argv[-1]).with_name("guard.sh")
     # The host is heard of before each process, and waits that long between two of them.
     lease_s = LEASE_S + round(protocol.gate_wait_s + protocol.cooldown_s)
-    with steady(device, guard, governor=protocol.governor, lease_s=lease_s) as held:
+    with steady(device, guard, wanted=wanted, lease_s=lease_s) as held:
+        words = ", ".join(f"{name} {value}" for name, value in asked.items())
         for why in held.refused:
-            progress(f"{device.name}: not under {protocol.governor}: {why}")
-        governor = None if held.refused else protocol.governor
+            progress(f"{device.name}: not under {words}: {why}")
+        stands = {**found, **(dict.fromkeys(asked) if held.refused else asked)}
+        there = patiently(lambda: refreshed(device)) if held.reads else device
         yield {
-            name: replace(bench, governor=governor, is_steady=not held.refused)
+            name: replace(bench, device=there, stands=stands, is_steady=not held.refused)
             for name, bench in benches.items()
         }
 

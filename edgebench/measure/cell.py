@@ -93,6 +93,19 @@ def begin(
     )
 
 
+def restated(recorded: Recorded, device: Device) -> Recorded:
+    """The cell with the state that it is measured in, which a plan may have set.
+
+    What was measured before a run was cut off keeps the state of that time.
+    """
+    measurement = recorded.measurement
+    if measurement.processes or measurement.energy:
+        return recorded
+    return replace(
+        recorded, measurement=replace(measurement, fingerprint=fingerprint(device.facts))
+    )
+
+
 def ended(
     recorded: Recorded, reason: Reason, error: str, *, status: Status = Status.FAILED
 ) -> Recorded:

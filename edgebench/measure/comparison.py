@@ -98,7 +98,7 @@ def compare_recorded(
 def differences(ours: Measurement, theirs: Measurement) -> tuple[str, ...]:
     """What of two measurements must be equal to compare them, and is not, by name.
 
-    Fingerprints of the hardware and of the software, the runtime with its version, the threads, the
+    Fingerprints of hardware, software and state, the runtime with its version, the threads, the
     governor. What one of the two did not record is a difference in a fingerprint, for only equal
     ones are compared; a version or a governor that nobody read is none.
     """
@@ -106,7 +106,7 @@ def differences(ours: Measurement, theirs: Measurement) -> tuple[str, ...]:
 
 
 def _differences(ours: Measurement, theirs: Measurement) -> Iterator[str]:
-    for part in ("hw", "sw"):
+    for part in ("hw", "sw", "state"):
         if ours.fingerprint.get(part) != theirs.fingerprint.get(part):
             yield part
     versions = {ours.runtime_version, theirs.runtime_version} - {None}

@@ -12,6 +12,7 @@ from edgebench.device.files import fetch
 from edgebench.device.jobs import Ended, Running, clean, start, wait
 from edgebench.device.patience import patiently
 from edgebench.device.provision import Launch
+from edgebench.device.settings import Wanted
 from edgebench.device.steady import renew
 from edgebench.errors import DeviceError, DeviceLost, JobFailed
 from edgebench.runner import RunnerJob, RunnerResult, read_result
@@ -51,7 +52,7 @@ def ran(
     quiet_s: float = 0.0,
 ) -> Iterator[Done]:
     """Run a job to its end; its folder on the device is gone after that, however it ended."""
-    if protocol.governor is not None:
+    if Wanted.of(protocol).named():
         patiently(lambda: renew(device))
     running = start(device, launch, asked, name=name)
     with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from edgebench.core import (
     Artifact,
@@ -60,8 +61,8 @@ class Bench:
         watches: What is watched of its state while samples are taken.
         rest: How it was before anything ran.
         meter: What its power is read by, or why nothing can be.
-        governor: That stands while it is measured; None where nobody knows.
-        is_steady: Whether it is the governor that was asked for, where one was.
+        stands: Governor and whatever else was set, by name; None where nobody knows.
+        is_steady: Whether all that was asked for stands.
         clusters: Cores that are alike, the fastest first.
         placed: Files that this session has delivered: none is hashed for every process anew.
     """
@@ -71,7 +72,7 @@ class Bench:
     watches: tuple[Watch, ...] = ()
     rest: Calm = field(default_factory=Calm)
     meter: Meter | Absent = NONE
-    governor: str | None = None
+    stands: Mapping[str, JsonValue] = field(default_factory=dict)
     is_steady: bool = True
     clusters: tuple[tuple[int, ...], ...] = ()
     placed: dict[Path, PurePosixPath] = field(default_factory=dict, repr=False)
@@ -125,7 +126,8 @@ def measure_latency(
         samples=found.samples,
         state={
             # What the device reads beside the samples counts more.
-            "governor": bench.governor,
+            "governor": None,
+            **bench.stands,
             **finding.facts,
             "cpus": list(state.cpus),
             "is_mixed_clusters": cores_for(job.threads, bench.clusters).is_mixed,

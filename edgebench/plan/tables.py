@@ -46,6 +46,7 @@ class PlanDevice:
 
     Attributes:
         accelerators: Every variant is measured on each of them, and on the CPU.
+        power_mode: In the place of the protocol's, as the two that follow; None for the protocol's.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -55,6 +56,14 @@ class PlanDevice:
     profile: str | None = None
     runtime: Literal["litert", "tflite-runtime", "onnxruntime"] | None = None
     accelerators: tuple[str, ...] = ()
+    power_mode: str | int | None = None
+    jetson_clocks: bool | None = None
+    fan: str | None = None
+
+    def settings(self) -> dict[str, JsonValue]:
+        """What it sets in the place of the protocol's, by the protocol's names."""
+        own = {name: getattr(self, name) for name in ("power_mode", "jetson_clocks", "fan")}
+        return {name: value for name, value in own.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,11 @@
 """The cells of a run: which there are, measured device by device, kept as they come."""
 
 import functools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from edgebench.core import Device, Format, Job, Reason, Status
 from edgebench.device.provision import runtime_for
@@ -37,6 +39,7 @@ class Bill:
 
     Attributes:
         device: None where it could not be reached; its cells stay open.
+        settings: Values of the protocol that the device has of its own.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Bill:
     specs: tuple[CellSpec, ...]
     tasks: tuple[Task, ...] = ()
     settled: tuple[Settled, ...] = ()
+    settings: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 def bill_of(
@@ -142,7 +146,7 @@ def _mark_lost(folder: Path, bill: Bill, error: DeviceError) -> None:
 def _measure(folder: Path, run: RunDocument, bill: Bill, desk: Desk) -> None:
     if bill.device is None:
         return
-    protocol = resolve_protocol(run.protocol, source="run.json")
+    protocol = resolve_protocol({**run.protocol, **bill.settings}, source="run.json")
     keep = functools.partial(write_recorded, folder)
     for settled in bill.settled:
         recorded = begin(settled.job, bill.device, seed=run.seed)

@@ -19,6 +19,7 @@ from edgebench.compress.sequence import check_sequence
 from edgebench.core import Format, MeasureProtocol, Progress, Recipe
 from edgebench.device.inventory import read_inventory, unknown_device
 from edgebench.device.profile import load_profile
+from edgebench.device.settings import check_fan
 from edgebench.device.transport import open_transport
 from edgebench.errors import ConfigError
 from edgebench.measure.protocol import PRESETS
@@ -49,6 +50,8 @@ LOWEST: Final[Mapping[str, tuple[int, bool]]] = {
     "memory_processes": (1, True),
     "timeout_s": (0, False),
 }
+SWITCHES: Final = ("profile", "jetson_clocks")
+WORDS: Final = ("preset", "governor", "power_mode", "fan")
 # The first may not be above the second.
 PAIRS: Final = (
     ("blocks_min", "blocks_max"),
@@ -155,16 +158,18 @@ def resolve_protocol(table: Mapping[str, JsonValue], *, source: str) -> MeasureP
         raise ConfigError(explain(error, MeasureProtocol, source=f"{source}, protocol")) from error
     _check_numbers(table, source=source)
     _check_bounds(protocol, source=source)
+    check_fan(protocol.fan, source=f"{source}, protocol")
     return protocol
 
 
 def _check_numbers(table: Mapping[str, JsonValue], *, source: str) -> None:
     """Pydantic takes `true` for 1, `"4"` for 4 and 1 for `true`; none is what was meant."""
-    if not isinstance(table.get("profile", False), bool):
-        msg = f"{source}: `protocol.profile` is {table['profile']!r}; it must be true or false."
-        raise ConfigError(msg)
+    for key in SWITCHES:
+        if not isinstance(table.get(key, False), bool):
+            msg = f"{source}: `protocol.{key}` is {table[key]!r}; it must be true or false."
+            raise ConfigError(msg)
     for key, value in table.items():
-        if key in {"preset", "governor", "profile"}:
+        if key in {*SWITCHES, *WORDS}:
             continue
         for number in value if isinstance(value, (list, tuple)) else [value]:
             is_number = isinstance(number, (int, float)) and math.isfinite(number)
@@ -239,6 +244,7 @@ def _chosen_variants(plan: Plan, asked: Sequence[str]) -> tuple[PlanVariant, ...
 
 
 def _check_device(device: PlanDevice) -> None:
+    check_fan(device.fan, source=f"device {device.name!r}")
     if device.profile is not None:
         load_profile(device.profile)
     address = device.address

@@ -242,7 +242,8 @@ def _bill(workshop: Workshop, built: Sequence[Built], here: Reached) -> Bill:
                 answers.append(Settled(job=job, reason=Reason.NO_RUNTIME, error=runtime.in_full()))
             elif here.device is not None:
                 answers.append(_task(workshop, item, job))
-    return bill_of(here.name, here.device, specs, answers)
+    bill = bill_of(here.name, here.device, specs, answers)
+    return replace(bill, settings=here.wanted.settings())
 
 
 def _reference_key(job: Job, order: Order) -> str | None:

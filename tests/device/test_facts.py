@@ -7,11 +7,18 @@ import pytest
 from edgebench.device.facts import FACTS, MARK, fingerprint, read_facts, script, split_answers
 from edgebench.device.local import LocalTransport
 from edgebench.device.replay import Answer, Capture, ReplayTransport
+from edgebench.device.state_facts import STATE_FACTS
 from edgebench.errors import DeviceError
 from tests.device.boards import BOARDS, replayed
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
+
+
+# What a virtual machine, or one that is no board, may not have.
+RARE = {name for name, fact in STATE_FACTS.items() if fact.part == "state"} - {"cpu_count"}
+RARE |= {"frequency_now_hz", "fan_pwm", "screen", "power_modes", "soc", "product", "firmware"}
+RARE |= {"build", "cpu_revisions"}
 
 
 def test_a_device_tells_everything_in_one_round_trip():
@@ -35,7 +42,7 @@ def test_every_fact_has_a_capture():
 def test_this_machine_says_what_it_is(tmp_path):
     facts = read_facts(LocalTransport(), work_folder=str(tmp_path))
     unknown = {key for key, value in facts.items() if value is None}
-    assert unknown <= {"model", "l4t", "governor", "temperatures_c", "cpu_features", "cpus"}
+    assert unknown <= {"model", "l4t", "governor", "temperatures_c", "cpu_features", "cpus", *RARE}
     assert isinstance(facts["work_free_bytes"], int)
     assert facts["work_is_writable"] is True
     assert facts["clock_skew_s"] == 0
@@ -79,6 +86,27 @@ def test_the_hardware_has_one_fingerprint_and_the_software_another():
     assert fingerprint(same) == fingerprint(facts)
     assert fingerprint(updated)["hw"] == fingerprint(facts)["hw"]
     assert fingerprint(updated)["sw"] != fingerprint(facts)["sw"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "parts"),
+    [
+        ({"frequency_now_hz": {"policy0": 600000000}, "temperatures_c": {"cpu": 80.0}}, set()),
+        ({"fan_pwm": {"hwmon2/pwm1": 255}, "screen": "on", "work_free_bytes": 5}, set()),
+        ({"power_mode": {"id": 0, "name": "MAXN", "fan": None}}, {"state"}),
+        ({"clocks_locked": True}, {"state"}),
+        ({"swaps": []}, {"state"}),
+        ({"supply": "low"}, {"state"}),
+        ({"cpu_count": 2}, {"state"}),
+        ({"soc": "brcm,bcm2712"}, {"hw"}),
+        ({"firmware": "version 1"}, {"sw"}),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
+)
+def test_what_changes_by_itself_is_in_no_fingerprint_and_what_somebody_changed_is(changed, parts):
+    facts = read_facts(replayed("pi4-bookworm"))
+    before, after = fingerprint(facts), fingerprint({**facts, **changed})
+    assert {part for part in before if before[part] != after[part]} == parts
 
 
 def test_the_marks_of_the_script_are_those_that_are_looked_for():

@@ -12,7 +12,8 @@ import pytest
 
 from edgebench.device.connect import connect
 from edgebench.device.look import Listing
-from edgebench.device.steady import governor_settings, renew, steady
+from edgebench.device.settings import Board, Wanted, lines_of
+from edgebench.device.steady import renew, steady
 from edgebench.runner import shipped
 from tests.conftest import miss
 
@@ -139,7 +140,7 @@ POLICY = "/sys/devices/system/cpu/cpufreq/policy0"
 )
 def test_only_what_differs_and_can_be_is_set(files, wanted, refused):
     listing = Listing(files={f"{POLICY}/{name}": text for name, text in files.items()})
-    found, why = governor_settings(listing, "performance")
+    found, why = lines_of(Board(listing=listing, facts={}), Wanted(governor="performance"))
     assert found == wanted
     assert refused in "".join(why)
     assert bool(refused) is bool(why)
@@ -147,7 +148,7 @@ def test_only_what_differs_and_can_be_is_set(files, wanted, refused):
 
 def test_no_governor_asked_for_touches_nothing(tmp_path):
     device = replace(connect("local://"), work_folder=PurePosixPath(tmp_path))
-    with steady(device, PurePosixPath(GUARD), governor=None) as held:
+    with steady(device, PurePosixPath(GUARD), wanted=Wanted()) as held:
         renew(device)
         assert held.reads == {}
     assert list(tmp_path.iterdir()) == []

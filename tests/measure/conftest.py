@@ -1,5 +1,7 @@
 """A model and a bench on this machine, for whatever measures one."""
 
+import contextlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +10,13 @@ import pytest
 from edgebench.core import Artifact, Device, DeviceProfile, Format, Job, TensorSpec
 from edgebench.device.connect import connect
 from edgebench.device.provision import provision
+from edgebench.measure.campaign import measure_device
+from edgebench.measure.cell import Task
 from edgebench.measure.session import Bench
+from tests.conftest import miss, need
 from tests.runners.conftest import tflite
+from tests.simulated import BRISK
+from tests.sshd import UnavailableError, started
 
 __all__ = ["tflite"]
 
@@ -59,6 +66,50 @@ def inputs(tmp_path) -> Path:
     path: Path = tmp_path / "inputs.npz"
     np.savez(path, x=np.random.default_rng(1).random((40, 8), dtype=np.float32))
     return path
+
+
+@pytest.fixture
+def task(job, inputs) -> Task:
+    return Task(job=job, sample=inputs, inputs=inputs, reference=None, twin=None)
+
+
+@pytest.fixture
+def plugged(monkeypatch):
+    """Put a simulated board behind a server of its own; the server, and a device that leads to it.
+
+    The board is gone with the test.
+    """
+    need("sshd")
+    if os.geteuid() != 0:
+        miss("only root can give a device files of its own")
+
+    def start(board):
+        stack.callback(board.remove)
+        try:
+            server = stack.enter_context(started(board=board.board))
+        except UnavailableError as error:
+            miss(str(error))
+        monkeypatch.setenv("EDGEBENCH_SSH_CONFIG", str(server.config))
+        return server, connect(server.address)
+
+    with contextlib.ExitStack() as stack:
+        yield start
+
+
+@pytest.fixture
+def measured(task, wheels):
+    """The cell as it is in the end, and what was said meanwhile."""
+
+    def measure(device, protocol=BRISK):
+        told: list[str] = []
+        found = measure_device(
+            device, [task], protocol, kept={}, cache=wheels, progress=told.append
+        )
+        *_, last = found
+        device.transport.close()
+        return last, told
+
+    return measure
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """A Raspberry Pi that is simulated behind a real sshd, measured to the end."""
 
-import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -11,71 +9,20 @@ from dataclasses import replace
 import pytest
 
 from edgebench.core import Reason
-from edgebench.device.connect import connect
-from edgebench.measure.campaign import measure_device
-from edgebench.measure.cell import Task
 from edgebench.measure.energy.recorded import summarize_energy
-from edgebench.measure.protocol import PRESETS
 from edgebench.measure.state.verdict import state_reasons
-from tests.conftest import miss, need
-from tests.simulated import CORE_W, IDLE_W, SimulatedPi
-from tests.sshd import UnavailableError, started
-
-BRISK = replace(
-    PRESETS["quick"],
-    blocks_min=2,
-    blocks_max=2,
-    warmup_min_s=0.05,
-    warmup_max_s=0.5,
-    sample_min_s=0.2,
-    sample_max_s=1.0,
-    memory_processes=1,
-    gate_wait_s=0.0,
-    cooldown_s=0.0,
-)
+from tests.simulated import BRISK, CORE_W, IDLE_W, SimulatedPi, root_device
 
 
 @pytest.fixture
-def board(monkeypatch):
-    """Start a Pi; what it is, and a device that leads to it."""
-    need("sshd")
-    if os.geteuid() != 0:
-        miss("only root can give a device files of its own")
+def board(plugged):
+    """Start a Pi; what it is, its server, and a device that leads to it."""
 
     def start(*, has_pmic=True):
         pi = SimulatedPi(has_pmic=has_pmic)
-        stack.callback(pi.remove)
-        try:
-            server = stack.enter_context(started(board=pi.board))
-        except UnavailableError as error:
-            miss(str(error))
-        monkeypatch.setenv("EDGEBENCH_SSH_CONFIG", str(server.config))
-        device = connect(server.address, profile="raspberry-pi-5" if has_pmic else "raspberry-pi-4")
-        return pi, server, device
+        return (pi, *plugged(pi))
 
-    with contextlib.ExitStack() as stack:
-        yield start
-
-
-@pytest.fixture
-def task(job, inputs):
-    return Task(job=job, sample=inputs, inputs=inputs, reference=None, twin=None)
-
-
-@pytest.fixture
-def measured(task, wheels):
-    """The cell as it is in the end."""
-
-    def measure(device, protocol=BRISK):
-        told: list[str] = []
-        found = measure_device(
-            device, [task], protocol, kept={}, cache=wheels, progress=told.append
-        )
-        *_, last = found
-        device.transport.close()
-        return last, told
-
-    return measure
+    return start
 
 
 def test_the_joules_of_a_pi_5_are_those_that_it_took(board, measured):
@@ -122,14 +69,11 @@ def test_a_pi_that_throttles_is_repeated_and_then_invalid(board, measured):
 def test_a_governor_that_may_not_be_set_is_said_and_nothing_is_touched(board, measured):
     pi, _, device = board()
     recorded, told = measured(device, replace(BRISK, governor="performance"))
-    assert any("not under performance" in line and "no permission" in line for line in told)
+    assert any(
+        "not under governor performance" in line and "no permission" in line for line in told
+    )
     assert pi.governor == "ondemand"
     assert Reason.PERMISSION in recorded.measurement.processes[0].suspect
-
-
-def root_device(device):
-    """Whoever logs in may write the board's files: as root of a real board may."""
-    return replace(device, facts={**device.facts, "is_root": True})
 
 
 def test_a_governor_stands_while_it_is_measured_and_is_back_afterwards(board, measured):
@@ -145,11 +89,12 @@ import sys, time
 from dataclasses import replace
 from pathlib import PurePosixPath
 from edgebench.device.connect import connect
+from edgebench.device.settings import Wanted
 from edgebench.device.steady import steady
 device = connect(sys.argv[1], profile="raspberry-pi-5")
 device = replace(device, facts={**device.facts, "is_root": True})
 guard = PurePosixPath(sys.argv[2])
-with steady(device, guard, governor="performance", lease_s=3) as held:
+with steady(device, guard, wanted=Wanted(governor="performance"), lease_s=3) as held:
     print(dict(held.reads), flush=True)
     time.sleep(600)
 """
