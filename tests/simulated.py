@@ -251,3 +251,19 @@ class SimulatedPi(Simulated):
 def root_device(device: Device) -> Device:
     """Whoever logs in may write the board's files: as root of a real board may."""
     return replace(device, facts={**device.facts, "is_root": True})
+
+
+def runners_of(uid: int | None) -> list[int]:
+    """Process ids of the runner itself, not of its launcher."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            is_runner = words[0].rpartition(b"/")[2].startswith(b"python")
+            if (
+                entry.stat().st_uid == uid
+                and is_runner
+                and any(w.endswith(b"run.py") for w in words)
+            ):
+                found.append(int(entry.name))
+    return found

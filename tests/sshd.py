@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 SSHD = "/usr/sbin/sshd"
 USER = "eb-board"
@@ -40,12 +40,14 @@ class Board:
         path: Programs that it has before all others.
         etc: Files that its /etc has beside this machine's.
         host: What it calls itself.
+        disk_mb: Size of the disk that its home lies on; None for this machine's own.
     """
 
     mounts: Mapping[str, Path]
     path: Path
     etc: Path | None = None
     host: str = "eb-board-host"
+    disk_mb: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,10 @@ class Sshd:
     config: Path
     pid: int
     uid: int | None
+
+    def seen(self, path: PurePath) -> Path:
+        """A path of the device, as whoever starts it may open it."""
+        return Path(f"/proc/{self.pid}/root{path}")
 
     def sessions(self) -> list[int]:
         """Process ids of the server's side of each connection."""
@@ -199,6 +205,9 @@ def _as_own_user(
     (folder / "passwd").write_text(Path("/etc/passwd").read_text() + passwd)
     setup = _as_board(board) if board else []
     setup += [f"mount --bind {folder}/passwd /etc/passwd"]
+    if board is not None and board.disk_mb is not None:
+        options = f"size={board.disk_mb}m,mode=0755,uid={uid},gid={uid}"
+        setup.append(f"mount -t tmpfs -o {options} tmpfs {folder}/home")
     if is_root:
         words = ["openssl", "passwd", "-6", "-stdin"]
         hashed = subprocess.run(words, input=PASSWORD, capture_output=True, text=True, check=True)

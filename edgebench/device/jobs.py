@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from edgebench.core import Completed, Device, Reason
 from edgebench.device import job_scripts as scripts
+from edgebench.device.fact_readers import free_bytes
 from edgebench.device.patience import PATIENCE_S, patiently
-from edgebench.errors import DeviceError, JobFailed
+from edgebench.errors import DeviceError, DeviceFull, JobFailed
 from edgebench.runner import RunnerJob
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 SLICE_S: Final = 60.0  # one question to the device; it answers earlier when the job ends earlier
 ANSWER_S: Final = 20.0
+# Where less is left, neither an exit code nor an answer can be relied upon.
+FULL_BYTES: Final = 64 << 10
+NO_SPACE_WORDS: Final = "No space left on device"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,7 @@ def start(device: Device, launch: "Launch", job: RunnerJob, *, name: str) -> Run
 
     Raises:
         DeviceLost: The device does not come back.
+        DeviceFull: Its disk is.
         DeviceError: The job folder cannot be written, or nothing can be started.
     """
     plain = re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip(".")
@@ -72,9 +77,18 @@ def start(device: Device, launch: "Launch", job: RunnerJob, *, name: str) -> Run
     done = _patiently(device, argv, stdin=job.to_json().encode())
     if done.exit_code != 0:
         words = done.stderr.decode(errors="replace").strip()[-500:]
-        msg = f"{device.name} does not start the runner in {str(folder)!r}: {words}."
-        raise DeviceError(msg, hint="Is the disk full, or the folder not ours?")
+        msg = f"{device.name} does not start the runner in {str(folder)!r}: {words or '-'}."
+        if NO_SPACE_WORDS in words or is_full(device):
+            raise DeviceFull(msg, hint="Its disk is full: free some.")
+        raise DeviceError(msg, hint="Is the folder not ours?")
     return Running(folder=folder)
+
+
+def is_full(device: Device) -> bool:
+    """Whether nothing more can be written where jobs are; raises DeviceLost as `start` does."""
+    done = _patiently(device, ("df", "-Pk", str(device.work_folder)))
+    left_bytes = free_bytes(done.stdout.decode(errors="replace"))
+    return left_bytes is not None and left_bytes < FULL_BYTES
 
 
 def wait(

@@ -9,17 +9,16 @@ from typing import Final
 
 from edgebench.core import Device, MeasureProtocol, Reason
 from edgebench.device.files import fetch
-from edgebench.device.jobs import Ended, Running, clean, start, wait
+from edgebench.device.jobs import NO_SPACE_WORDS, Ended, Running, clean, is_full, start, wait
 from edgebench.device.patience import patiently
 from edgebench.device.provision import Launch
 from edgebench.device.settings import Wanted
 from edgebench.device.steady import renew
-from edgebench.errors import DeviceError, DeviceLost, JobFailed
+from edgebench.errors import DeviceError, DeviceFull, DeviceLost, JobFailed
 from edgebench.runner import RunnerJob, RunnerResult, read_result
 
 # How the runner ends by itself: with an answer, or with one that says why there is none.
 ANSWERED: Final = frozenset({0, 1})
-NO_SPACE_WORDS: Final = "No space left on device"
 LOG_CHARACTERS: Final = 800
 
 
@@ -54,7 +53,10 @@ def ran(
     """Run a job to its end; its folder on the device is gone after that, however it ended."""
     if Wanted.of(protocol).named():
         patiently(lambda: renew(device))
-    running = start(device, launch, asked, name=name)
+    try:
+        running = start(device, launch, asked, name=name)
+    except DeviceFull as error:
+        raise JobFailed(str(error), reason=Reason.NO_SPACE, hint=error.hint) from error
     with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
         try:
             ended = wait(device, running, timeout_s=protocol.timeout_s, quiet_s=quiet_s)
@@ -69,7 +71,7 @@ def ran(
 def _answer(device: Device, running: Running, ended: Ended, scratch: Path) -> RunnerResult:
     """What the runner wrote; raises JobFailed with how it ended where it wrote nothing."""
     if ended.how != "finished" or ended.exit_code not in ANSWERED:
-        raise _unanswered(ended)
+        raise _unanswered(device, ended)
     try:
         document = patiently(
             lambda: fetch(device, running.folder / "result.json", scratch / "result.json")
@@ -77,13 +79,14 @@ def _answer(device: Device, running: Running, ended: Ended, scratch: Path) -> Ru
     except DeviceLost:
         raise
     except DeviceError as error:
-        raise _unanswered(ended) from error
+        raise _unanswered(device, ended) from error
     return read_result(document.read_bytes())
 
 
-def _unanswered(ended: Ended) -> JobFailed:
+def _unanswered(device: Device, ended: Ended) -> JobFailed:
+    """Why there is no answer; on a full disk neither the log nor the exit code may say so."""
     log = ended.log[-LOG_CHARACTERS:].strip() or "-"
-    if NO_SPACE_WORDS in ended.log:
+    if NO_SPACE_WORDS in ended.log or is_full(device):
         msg = f"The device has no space left for what the runner writes. Its log: {log}"
         return JobFailed(msg, reason=Reason.NO_SPACE)
     if ended.how == "finished" and (ended.exit_code or 0) < 128:

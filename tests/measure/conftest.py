@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,10 +84,10 @@ def plugged(monkeypatch):
     if os.geteuid() != 0:
         miss("only root can give a device files of its own")
 
-    def start(board):
+    def start(board, **more):
         stack.callback(board.remove)
         try:
-            server = stack.enter_context(started(board=board.board))
+            server = stack.enter_context(started(board=replace(board.board, **more)))
         except UnavailableError as error:
             miss(str(error))
         monkeypatch.setenv("EDGEBENCH_SSH_CONFIG", str(server.config))

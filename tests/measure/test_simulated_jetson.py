@@ -17,7 +17,7 @@ from edgebench.device.steady import steady
 from edgebench.measure.energy.recorded import summarize_energy
 from edgebench.measure.state.verdict import state_reasons
 from edgebench.runner import shipped
-from tests.simulated import BRISK, IDLE_W
+from tests.simulated import BRISK, IDLE_W, runners_of
 from tests.simulated_boards import SimulatedJetson, SimulatedNano, SimulatedPhone
 
 GUARD = PurePosixPath(shipped("runners") / "guard.sh")
@@ -175,22 +175,6 @@ def test_a_setting_that_is_refused_says_why_and_touches_nothing(plugged, wanted,
     assert not (board.state / "rebooted").exists()
 
 
-def runners_of(uid):
-    """Process ids of the runner itself, not of its launcher."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-            is_runner = words[0].rpartition(b"/")[2].startswith(b"python")
-            if (
-                entry.stat().st_uid == uid
-                and is_runner
-                and any(w.endswith(b"run.py") for w in words)
-            ):
-                found.append(int(entry.name))
-    return found
-
-
 def test_a_runner_that_is_killed_leaves_the_power_mode_as_it_was(plugged, measured):
     board = SimulatedJetson()
     board.may_become_root()
@@ -204,7 +188,7 @@ def test_a_runner_that_is_killed_leaves_the_power_mode_as_it_was(plugged, measur
         while time.monotonic() < stop_s and not during:
             time.sleep(0.02)
             found = runners_of(server.uid)
-            if found and list(jobs.glob("*.b0-*")):
+            if found and any(jobs.glob("*.b0-*")):
                 during.append((board.state / "nvpmodel").read_text())
                 os.kill(found[0], signal.SIGKILL)
 

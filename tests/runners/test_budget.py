@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 import sys
 
 import pytest
@@ -54,3 +55,9 @@ def test_what_runs_before_the_first_checkpoint_imports_no_numpy_on_loading(name)
     }
     loaded |= {node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom)}
     assert loaded <= {"json", "os", "sys", "time", "memory", "failure"}
+
+
+@pytest.mark.parametrize("path", sorted(shipped("runners").glob("*.*")), ids=lambda path: path.name)
+def test_nothing_on_a_device_reads_its_wall_clock_which_may_jump(path):
+    words = r"time\.time\b|datetime|CLOCK_REALTIME|\bdate\b *[+)]|localtime|gmtime"
+    assert re.findall(words, path.read_text()) == []
