@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-from pydantic import ConfigDict, JsonValue
+from pydantic import ConfigDict, JsonValue, StrictBool, StrictInt, StrictStr
 
 RawStep = str | dict[str, JsonValue]
 
@@ -56,8 +56,8 @@ class PlanDevice:
     profile: str | None = None
     runtime: Literal["litert", "tflite-runtime", "onnxruntime"] | None = None
     accelerators: tuple[str, ...] = ()
-    power_mode: str | int | None = None
-    jetson_clocks: bool | None = None
+    power_mode: StrictStr | StrictInt | None = None
+    jetson_clocks: StrictBool | None = None
     fan: str | None = None
 
     def settings(self) -> dict[str, JsonValue]:

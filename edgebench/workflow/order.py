@@ -156,18 +156,27 @@ def resolve_protocol(table: Mapping[str, JsonValue], *, source: str) -> MeasureP
         protocol = _PROTOCOL.validate_python({**asdict(PRESETS[preset]), **table})
     except ValidationError as error:
         raise ConfigError(explain(error, MeasureProtocol, source=f"{source}, protocol")) from error
+    _check_words(table, source=source)
     _check_numbers(table, source=source)
     _check_bounds(protocol, source=source)
     check_fan(protocol.fan, source=f"{source}, protocol")
     return protocol
 
 
-def _check_numbers(table: Mapping[str, JsonValue], *, source: str) -> None:
-    """Pydantic takes `true` for 1, `"4"` for 4 and 1 for `true`; none is what was meant."""
+def _check_words(table: Mapping[str, JsonValue], *, source: str) -> None:
+    """Pydantic takes 1 for `true`, and `true` for 1; none is what was meant."""
     for key in SWITCHES:
         if not isinstance(table.get(key, False), bool):
             msg = f"{source}: `protocol.{key}` is {table[key]!r}; it must be true or false."
             raise ConfigError(msg)
+    for key in WORDS:
+        if isinstance(table.get(key), bool):
+            msg = f"{source}: `protocol.{key}` is {table[key]!r}; it must be a name."
+            raise ConfigError(msg)
+
+
+def _check_numbers(table: Mapping[str, JsonValue], *, source: str) -> None:
+    """Pydantic takes `true` for 1 and `"4"` for 4; neither is what was meant."""
     for key, value in table.items():
         if key in {*SWITCHES, *WORDS}:
             continue

@@ -1,9 +1,5 @@
 """A Raspberry Pi that is simulated behind a real sshd, measured to the end."""
 
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import pytest
@@ -82,37 +78,3 @@ def test_a_governor_stands_while_it_is_measured_and_is_back_afterwards(board, me
     assert not any("not under" in line for line in told)
     assert {p.state["governor"] for p in recorded.measurement.processes} == {"performance"}
     assert pi.governor == "ondemand"
-
-
-KILLED = """
-import sys, time
-from dataclasses import replace
-from pathlib import PurePosixPath
-from edgebench.device.connect import connect
-from edgebench.device.settings import Wanted
-from edgebench.device.steady import steady
-device = connect(sys.argv[1], profile="raspberry-pi-5")
-device = replace(device, facts={**device.facts, "is_root": True})
-guard = PurePosixPath(sys.argv[2])
-with steady(device, guard, wanted=Wanted(governor="performance"), lease_s=3) as held:
-    print(dict(held.reads), flush=True)
-    time.sleep(600)
-"""
-
-
-def test_a_host_that_is_killed_leaves_the_board_as_it_was(board):
-    from edgebench.runner import shipped
-
-    pi, server, device = board()
-    device.transport.close()
-    before = {path: path.read_text() for path in pi.cpufreq.rglob("*") if path.is_file()}
-    argv = [sys.executable, "-c", KILLED, server.address, str(shipped("runners") / "guard.sh")]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as host:
-        assert host.stdout is not None
-        assert "performance" in host.stdout.readline()
-        assert pi.governor == "performance"
-        host.send_signal(signal.SIGKILL)
-    stop = time.monotonic() + 20
-    while pi.governor != "ondemand" and time.monotonic() < stop:
-        time.sleep(0.2)
-    assert {path: path.read_text() for path in pi.cpufreq.rglob("*") if path.is_file()} == before

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -198,6 +200,45 @@ def test_a_runner_that_is_killed_leaves_the_power_mode_as_it_was(plugged, measur
     thread.join()
     assert during == ["NV Power Mode: 25W\n1\n"]
     assert recorded.measurement.reasons == (Reason.KILLED,)
+    assert board.settings() == before
+
+
+KILLED = """
+import sys, time
+from pathlib import PurePosixPath
+from edgebench.device.connect import connect
+from edgebench.device.settings import Wanted
+from edgebench.device.steady import steady
+device, guard = connect(sys.argv[1]), PurePosixPath(sys.argv[2])
+asked = {"governor": "performance", "power_mode": "25W", "jetson_clocks": True, "fan": "100 %"}
+with steady(device, guard, wanted=Wanted(**asked), lease_s=3) as held:
+    print(dict(held.reads), held.refused, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_host_that_is_killed_leaves_the_board_as_it_was(plugged):
+    board = SimulatedJetson()
+    board.may_become_root()
+    server, device = plugged(board)
+    device.transport.close()
+    before = board.settings()
+    argv = [sys.executable, "-c", KILLED, server.address, str(GUARD)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as host:
+        assert host.stdout is not None
+        told = host.stdout.readline()
+        assert "'nvpmodel': '1'" in told
+        assert "'jetson_clocks': 'locked'" in told
+        assert told.endswith(" ()\n")
+        during = board.settings()
+        host.send_signal(signal.SIGKILL)
+    assert {path for path in before if before[path] != during[path]} >= {
+        *map(str, (board.fan, board.state / "nvpmodel", board.state / "nvfancontrol")),
+        str(board.cpufreq / "policy0" / "scaling_governor"),
+    }
+    stop_s = time.monotonic() + 20
+    while board.settings() != before and time.monotonic() < stop_s:
+        time.sleep(0.2)
     assert board.settings() == before
 
 
