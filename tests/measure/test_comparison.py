@@ -203,6 +203,7 @@ def test_of_many_cells_that_are_their_reference_seldom_one_is_called_different()
         (replace(MEASUREMENT, fingerprint={"hw": "x", "sw": "b"}), ("hw",)),
         (replace(MEASUREMENT, fingerprint={"hw": "x", "sw": "y"}), ("hw", "sw")),
         (replace(MEASUREMENT, fingerprint={}), ("hw", "sw")),
+        (replace(MEASUREMENT, fingerprint={"hw": "a", "sw": "b", "state": "c"}), ("state",)),
         (replace(MEASUREMENT, runtime="tflite-runtime"), ("runtime",)),
         (replace(MEASUREMENT, runtime_version="2.4.0"), ("runtime",)),
         (replace(MEASUREMENT, runtime_version=None), ()),

@@ -1,5 +1,7 @@
 """What is advised is fast, small and right, in that order of doubt."""
 
+from dataclasses import replace
+
 import pytest
 
 from edgebench.core import Status
@@ -88,3 +90,19 @@ def test_labels_without_a_loss_that_can_be_told_advise_nothing_but_the_reference
     advice = advice_on(FLOAT, fast)
     assert advice.cell is not None
     assert advice.cell.spec.variant == "float"
+
+
+def test_what_is_advised_on_an_accelerator_says_where_it_and_its_reference_ran(
+    spec_of, recorded_of
+):
+    plain = spec_of("float")
+    fast = replace(plain, key=f"{plain.key}.gpu", accelerator="xnnpack", reference=plain.key)
+    recorded = {
+        spec.key: recorded_of(spec, ms, scores=HITS, size_bytes=4000)
+        for spec, ms in ((plain, [4.0, 4.1, 4.0]), (fast, [2.0, 2.05, 2.0]))
+    }
+    cells = read_cells([plain, fast], recorded, margin_ratio=0.05, ci_ratio=0.05)
+    (advice,) = advise(cells, (), margin_ratio=0.05)
+    assert advice.cell is cells[1]
+    assert advice.why.startswith("on xnnpack; ")
+    assert "the time of the float tflite on cpu (faster)" in advice.why
