@@ -9,7 +9,8 @@ from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 
 from edgebench.measure.comparison import Comparison
 from edgebench.measure.intervals import Interval, exponential, mean_interval_of
-from edgebench.measure.replication import blocks_to_decide, processes_needed
+from edgebench.measure.replication import blocks_to_decide, inner_samples, processes_needed
+from tests.measure.launches import remembering
 
 INCONCLUSIVE = Comparison(
     ratio=Interval(value=1.1, low=1.0, high=1.21), verdict="inconclusive", blocks=8
@@ -82,3 +83,30 @@ def test_a_forecast_of_a_verdict_mostly_comes_true():
             later = mean_interval_of(np.append(logs, random.normal(0.1, 0.06, more)))
             decided.append(later.low > math.log1p(0.05))
     assert np.mean(decided) >= 0.7
+
+
+@pytest.mark.parametrize(
+    ("within", "between", "memory"),
+    [(0.1, 0.02, 0.0), (0.05, 0.05, 0.0), (0.1, 0.02, 0.8)],
+    ids=["much within", "much between", "neighbours alike"],
+)
+def test_the_split_is_that_of_the_variances_behind_the_samples(within, between, memory):
+    random = np.random.default_rng(0)
+    found = []
+    for _ in range(60):
+        processes = [
+            np.exp(random.normal(0, between))
+            * remembering(random, 400, memory=memory, spread=within, median_ns=10**9)
+            for _ in range(20)
+        ]
+        found.append(inner_samples(processes, launch_s=3.0, sample_s=0.01))
+    # The variance of a median of independent normal values is pi / 2 that of their mean.
+    effective = within**2 * (1 + memory) / (1 - memory) * (math.pi / 2 if memory == 0 else 1.0)
+    expected = math.sqrt(3.0 / 0.01 * effective) / between
+    assert np.median(found) == pytest.approx(expected, rel=0.25)
+
+
+def test_launches_that_do_not_differ_leave_no_end_to_a_process():
+    random = np.random.default_rng(0)
+    same = random.normal(100.0, 5.0, 64)
+    assert inner_samples([same, same], launch_s=1.0, sample_s=1.0) == math.inf
