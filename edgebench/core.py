@@ -19,6 +19,9 @@ from pydantic import ConfigDict, JsonValue
 
 MEASUREMENT_SCHEMA: Final = "edgebench.measurement/1"
 
+# Latencies in nanoseconds, `(sample,)`.
+Times = NDArray[np.int64] | NDArray[np.float64]
+
 
 class Format(StrEnum):
     """What a model file is written in."""
@@ -323,6 +326,8 @@ class MeasureProtocol:
         power_mode: A Jetson's, by its name or its number.
         jetson_clocks: Whether a Jetson's clocks are locked to their highest.
         fan: Share of its full speed: `"100 %"`.
+        scenario: Each is a cell of its own: `single`, `offline`, `multi:8`, `periodic:30`.
+        budget_s: After so long no block is begun on a device, once it has two; None for no end.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -351,6 +356,25 @@ class MeasureProtocol:
     power_mode: str | int | None = None
     jetson_clocks: bool = False
     fan: str | None = None
+    scenario: tuple[str, ...] = ("single",)
+    budget_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """How a model is asked: `edgebench.measure.scenario` reads what a plan calls it.
+
+    Attributes:
+        kind: `single` and `offline` one query after the other, of which `offline` takes as many
+            samples at once as the model lets it; `multi` queries of several samples; `periodic`
+            a query at every release of a clock.
+        samples: Of a query.
+        rate_hz: How often a query comes; None where the next follows at once.
+    """
+
+    kind: Literal["single", "offline", "multi", "periodic"] = "single"
+    samples: int = 1
+    rate_hz: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,11 +391,11 @@ class Job:
     runtime: str
     threads: int = 1
     accelerator: str = "cpu"
-    scenario: Literal["single"] = "single"
+    scenario: str = "single"
 
     @property
     def key(self) -> str:
-        """Names the cell, and its files: `int8.tflite.pi5.litert.t1.cpu`.
+        """Names the cell, and its files: `int8.tflite.pi5.litert.t1.cpu`, `....cpu.periodic-30`.
 
         Where a character cannot stand in a file name, a digest of the name itself follows, so that
         no two cells share one.
@@ -379,6 +403,7 @@ class Job:
         parts = (
             *(self.variant, self.artifact.format.value, self.device, self.runtime),
             *(f"t{self.threads}", self.accelerator),
+            *(() if self.scenario == "single" else (self.scenario.replace(":", "-"),)),
         )
         plain = [re.sub(r"[^A-Za-z0-9_-]", "_", part) for part in parts]
         if plain == list(parts):
@@ -401,6 +426,14 @@ class Process:
         suspect: What of it deserves doubt.
         invalid: What of it spoilt the samples.
         repeats: How often the process was run anew because its samples were spoilt.
+        group: How many queries were timed together, where one alone is shorter than what the clock
+            costs: each sample is their mean, and says nothing of percentiles.
+        batch: How many inputs an invocation took.
+        inferences: In the time that a sample is of: those of a query, of `offline` one alone.
+        due: Queries that were to come, where they came at a rate; likewise `missed`: those that
+            were not done when the next was due, or dropped meanwhile.
+        wall_s: From the start of the launch to its end; of that it sampled for `sampled_s`.
+        sample_min_s: How long it was to sample, where that was longer than the protocol's.
     """
 
     block: int
@@ -416,6 +449,19 @@ class Process:
     suspect: tuple[Reason, ...] = ()
     invalid: tuple[Reason, ...] = ()
     repeats: int = 0
+    group: int = 1
+    batch: int = 1
+    inferences: int = 1
+    due: int | None = None
+    missed: int | None = None
+    wall_s: float | None = None
+    sampled_s: float | None = None
+    sample_min_s: float | None = None
+
+    @property
+    def mean_of(self) -> int:
+        """Of how many a sample is the mean: queries, or inferences of `offline`."""
+        return self.group * max(self.batch // self.inferences, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -635,13 +681,14 @@ class Recorded:
     """A measurement with its raw samples.
 
     Attributes:
-        samples: Latency in nanoseconds by block, each `(invocation,)` in order of time.
+        samples: Latency in nanoseconds by block, each `(sample,)` in order of time; reals where a
+            sample is a mean.
         scores: The metric of each labelled sample, `(sample,)`: pairs a cell with its reference.
         power: Times and values of the meter's readings, `(reading,)` each, a pair a run.
     """
 
     measurement: Measurement
-    samples: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)
+    samples: Mapping[int, Times] = field(default_factory=dict)
     scores: NDArray[np.float64] | None = None
     power: tuple[tuple[NDArray[np.int64], NDArray[np.float64]], ...] = ()
 

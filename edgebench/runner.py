@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from edgebench.core import Accel, Format, MemoryProcess, Profile, Reason, TensorSpec
+from edgebench.core import Accel, Format, MemoryProcess, Profile, Reason, Scenario, TensorSpec
 from edgebench.errors import JobFailed
 
 JOB_SCHEMA: Final = "edgebench.job/1"
@@ -45,7 +45,11 @@ DELEGATE: Final = "delegate:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
-    """When to stop warming up and when to stop sampling; every limit must hold but the last."""
+    """When to stop warming up and when to stop sampling; every limit must hold but the last.
+
+    Attributes:
+        group: How many queries are timed together; None lets the runner see how short one is.
+    """
 
     warmup_min_invokes: int = 5
     warmup_min_s: float = 1.0
@@ -53,6 +57,7 @@ class Loop:
     sample_min_invokes: int = 64
     sample_min_s: float = 3.0
     sample_max_s: float = 20.0
+    group: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,7 @@ class RunnerJob:
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     seed: int = 0
+    scenario: Scenario = field(default_factory=Scenario)
     loop: Loop = field(default_factory=Loop)
     cpus: tuple[int, ...] | None = None
     watch: WatchSpec | None = None
@@ -120,7 +126,15 @@ class RunnerJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyResult:
-    """Times of the latency pass; the samples lie in `samples.npz` as `latency_ns`, int64."""
+    """Times of the latency pass; the samples lie in `samples.npz` as `latency_ns`, int64.
+
+    Attributes:
+        group: How many queries each sample is of.
+        batch: How many inputs an invocation took; `inferences` a query.
+        due: Queries that were to come, of `periodic` alone; likewise the fields after it.
+        missed: How many of these were late, or dropped meanwhile.
+        wake_ns: By how much the process woke late, by its median.
+    """
 
     load_ns: int
     first_ns: int
@@ -128,6 +142,12 @@ class LatencyResult:
     warmup_s: float
     is_steady: bool
     samples: int
+    group: int = 1
+    batch: int = 1
+    inferences: int = 1
+    due: int | None = None
+    missed: int | None = None
+    wake_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

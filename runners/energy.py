@@ -1,13 +1,18 @@
-"""The three windows that energy is read in: asleep, at work without a pause, asleep again.
+"""The three windows that energy is read in: asleep, at work, asleep again.
+
+Work is query after query without a pause, or at the rate of the scenario: then what is drawn
+between two queries is part of what one costs.
 
 The process is the same in all of them, the model is loaded and whatever samples the power runs, so
 that what is taken away as idle is all but the inference. Nothing is read here: the host finds the
 power in the same windows, whoever measured it.
 """
 
+import array
 import time
 
 from latency import warm_up
+from scenario import pace
 
 # Of inferences that are counted before the clock is read: no more than this time.
 LOOK_EVERY_NS = 1000000
@@ -33,12 +38,26 @@ def _work(invoke, seconds, typical_ns):
     return count, [begin, now]
 
 
-def measure(invoke, loop, windows):
-    """Warm up, then idle, active and idle once more."""
-    invoke()
-    _, typical_ns = warm_up(invoke, loop)
+def _work_at(rate_hz, invoke, seconds):
+    """Answer queries at their pace for so long, and sleep to the end of the last one's turn."""
+    latencies = array.array("q", bytes(8 * (int(seconds * rate_hz) + 2)))
+    begin = time.perf_counter_ns()
+    stop = begin + int(seconds * 1e9)
+    count, told = pace(invoke, rate_hz, latencies, (stop, stop, 0))
+    left_ns = begin + int(told["due"] / rate_hz * 1e9) - time.perf_counter_ns()
+    time.sleep(max(left_ns, 0) / 1e9)
+    return count, [begin, time.perf_counter_ns()]
+
+
+def measure(query, loop, windows, rate_hz=None):
+    """Warm up, then idle, active and idle once more; what is counted is queries."""
+    query()
+    _, typical_ns = warm_up(query, loop)
     idle_before = _sleep(windows["idle_s"])
-    inferences, active = _work(invoke, windows["active_s"], typical_ns)
+    if rate_hz:
+        inferences, active = _work_at(rate_hz, query, windows["active_s"])
+    else:
+        inferences, active = _work(query, windows["active_s"], typical_ns)
     idle_after = _sleep(windows["idle_s"])
     return {
         "idle_before_ns": idle_before,

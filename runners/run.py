@@ -152,12 +152,14 @@ def prepare(model, fed):
 
 
 def opened(task, backend, runtime):
-    """What is invoked in a timed pass, and how long opening it took."""
+    """What is asked in a timed pass, and how long opening the model took."""
+    import scenario
+
     samples = read_inputs(task)
     model, open_ns = open_model(task, backend.open_model, runtime)
-    fed = first_sample(task, samples, model)
+    fed, batch = scenario.batched(task.job, model, first_sample(task, samples, model))
     load_ns = open_ns + prepare(model, fed)
-    return model.bind(fed), load_ns
+    return scenario.Question(task.job, model, fed, batch), load_ns
 
 
 def latency_pass(task):
@@ -168,11 +170,12 @@ def latency_pass(task):
     cpus = scheduling.keep_to(task.job.get("cpus"))
     watcher = watching.start(task.folder, task.job.get("watch"))
     backend, runtime, package = load_runtime(task)
-    invoke, load_ns = opened(task, backend, runtime)
-    found, times, state = latency.measure(invoke, task.job["loop"])
+    question, load_ns = opened(task, backend, runtime)
+    found, times, state = latency.measure(question.ask, task.job["loop"], question.rate_hz)
     state["is_watched"] = watcher.end() if watcher else None
+    question.check()
     task.answer["state"] = dict(state, cpus=cpus)
-    task.answer["latency"] = dict(found, load_ns=load_ns)
+    task.answer["latency"] = dict(found, load_ns=load_ns, **question.sizes())
     import numpy
 
     save_arrays(task.path("samples"), {"latency_ns": numpy.array(times, dtype=numpy.int64)})
@@ -187,14 +190,19 @@ def energy_pass(task):
     scheduling.keep_to(task.job.get("cpus"))
     watcher = watching.start(task.folder, task.job.get("watch"))
     backend, runtime, package = load_runtime(task)
-    invoke, _ = opened(task, backend, runtime)
-    found = energy.measure(invoke, task.job["loop"], task.job["windows"])
+    question, _ = opened(task, backend, runtime)
+    job = task.job
+    found = energy.measure(question.ask, job["loop"], job["windows"], question.rate_hz)
     found["is_watched"] = watcher.end() if watcher else None
+    question.check()
+    found["inferences"] *= question.inferences
     task.answer["energy"] = found
     return runtime, package
 
 
 def memory_pass(task):
+    import scenario
+
     points = {"s0": memory.checkpoint(False)}
     if points["s0"] is None:
         words = "This system has no /proc/self/smaps to read memory from."
@@ -206,7 +214,7 @@ def memory_pass(task):
     points["s1"] = memory.checkpoint(False)
     was_reset = memory.reset_peak()
     model, _ = open_model(task, backend.open_model, runtime)
-    fed = first_sample(task, samples, model)
+    fed, _ = scenario.batched(task.job, model, first_sample(task, samples, model))
     prepare(model, fed)
     points["s2"] = memory.checkpoint(was_reset)
     was_reset = memory.reset_peak()

@@ -15,7 +15,7 @@ from edgebench.plan.checks import LOSSES
 from tests.conftest import miss
 
 LEAST = {"schema": 1, "model": {"source": "m.onnx"}, "variant": [{"name": "float"}]}
-NO_BOUND = ("device", "variant", "accuracy_drop_points")
+NO_BOUND = ("device", "variant", "scenario", "accuracy_drop_points")
 
 
 @pytest.mark.parametrize("name", ["demo", "plan"])

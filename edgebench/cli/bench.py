@@ -50,6 +50,12 @@ def named_range(text: str) -> tuple[str, tuple[float, float]]:
     show_default=True,
     help="xnnpack, cuda, ..., or delegate:/path/on/the/device/lib.so; the CPU is measured too.",
 )
+@click.option(
+    "--scenario",
+    multiple=True,
+    default=("single",),
+    help="single, offline, multi:N or periodic:HZ; each is a row.",
+)
 @click.option("--profile", is_flag=True, help="The time of each operation too, for --json.")
 @click.option("--inputs", type=A_PATH, help="A .npz with an array an input.")
 @click.option(

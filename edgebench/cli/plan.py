@@ -91,7 +91,7 @@ def _show_cells(cells: list[dict[str, str]], *, as_json: bool) -> None:
         click.echo(json.dumps({"cells": cells}, indent=1))
         return
     for cell in cells:
-        where = "{device}  {variant}.{format}  threads {threads}  {accelerator}"
+        where = "{device}  {variant}.{format}  threads {threads}, {scenario}  {accelerator}"
         click.echo(f"{where}: {{steps}}".format(**cell))
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 # What fits a terminal; the whole of it stands in table.csv and table.md.
 SHOWN = (
-    *("variant", "format", "threads", "accelerator", "size", "p50 ms", "vs reference", "memory MB"),
-    *("energy mJ", "accuracy %", "drop", "status"),
+    *("variant", "format", "threads", "accelerator", "scenario", "size", "p50 ms", "per s"),
+    *("missed %", "vs reference", "memory MB", "energy mJ", "accuracy %", "drop", "status"),
 )
 # Where nobody says how wide the page is, as in the log of a pipeline.
 UNBOUNDED = 160
@@ -97,14 +97,14 @@ def _missing(outcome: "Outcome") -> list[str]:
 
 
 def _table(device: str, cells: "list[Cell]") -> "Table":
-    from edgebench.results.tables import readable_rows
+    from edgebench.results.tables import readable_rows, shown
 
     # A column that would say the same of every row is left out.
     left_out = {"threads"} if len({cell.spec.threads for cell in cells}) == 1 else set()
     left_out |= {"accelerator"} if len({cell.spec.accelerator for cell in cells}) == 1 else set()
     left_out |= set() if any(cell.energy for cell in cells) else {"energy mJ"}
-    shown = [name for name in SHOWN if name not in left_out]
-    rows = [{name: row[name] for name in shown} for row in readable_rows(cells)]
+    names = [name for name in shown(cells, SHOWN) if name not in left_out]
+    rows = [{name: row[name] for name in names} for row in readable_rows(cells)]
     title = f"{device} (± is half of the 95 % interval; of memory, the spread)"
     return _grid(title, rows)
 

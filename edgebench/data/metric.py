@@ -80,16 +80,16 @@ def accuracy(
     # A NaN is a model's wrong answer, not a missing one: a share counts it as a miss.
     scores = np.nan_to_num(scores) if metric.kind == "share" else scores
     value = float(scores.mean())
-    interval = _wilson(value, len(y)) if metric.kind == "share" else _student(scores)
+    interval = wilson(value, len(y)) if metric.kind == "share" else _student(scores)
     return Accuracy(
         metric=metric.name, kind=metric.kind, value=value, ci95=interval, samples=len(y), on=on
     )
 
 
-def _wilson(share: float, samples: int) -> tuple[float, float]:
+def wilson(share: float, samples: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share.
 
-    >>> [round(bound, 4) for bound in _wilson(0.9, 100)]
+    >>> [round(bound, 4) for bound in wilson(0.9, 100)]
     [0.8256, 0.9448]
     """
     z2 = TWO_SIDED_95**2

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import math
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -67,6 +68,7 @@ def measure_device(
     Raises:
         DeviceLost: The device stayed away for longer than its patience.
     """
+    until_s = time.monotonic() + (math.inf if protocol.budget_s is None else protocol.budget_s)
     cells = {task.job.key: _first(task, device, protocol, kept) for task in tasks}
     for name in end_leftovers(device):
         progress(f"{device.name}: ended {name}, which an earlier run had left at work")
@@ -77,10 +79,14 @@ def measure_device(
             if task.job.runtime in settled:
                 here = settled[task.job.runtime].device
                 cells[task.job.key] = restated(cells[task.job.key], here)
-        yield from _measured(settled, broken, open_tasks, protocol, cells, progress)
+        yield from _checked_all(settled, broken, open_tasks, protocol, cells, progress)
+        # Energy before the latency, whose last block is what finishes a cell.
+        for measure in (measure_energies, functools.partial(measure_blocks, until_s=until_s)):
+            alive = [task for task in tasks if not is_finished(cells[task.job.key].measurement)]
+            yield from measure(settled, alive, protocol, cells, progress)
 
 
-def _measured(
+def _checked_all(
     benches: Mapping[str, Bench],
     broken: Mapping[str, DeviceError],
     tasks: Sequence[Task],
@@ -88,7 +94,7 @@ def _measured(
     cells: dict[str, Recorded],
     progress: Progress,
 ) -> Iterator[Recorded]:
-    """The passes, one after the other, over all cells that are still open."""
+    """Outputs and memory of all cells that are still open."""
     for task in tasks:
         key = task.job.key
         if task.job.runtime in broken:
@@ -97,10 +103,6 @@ def _measured(
             progress(f"{task.job.device}: {key}: outputs and memory")
             cells[key] = _checked(benches[task.job.runtime], task, protocol, cells[key])
         yield cells[key]
-    # Energy before the latency, whose last block is what finishes a cell.
-    for measure in (measure_energies, measure_blocks):
-        alive = [task for task in tasks if not is_finished(cells[task.job.key].measurement)]
-        yield from measure(benches, alive, protocol, cells, progress)
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ class Task:
         is_quantized: Whether its kernels round to steps, so that two builds of a runtime differ.
         is_retrained: Whether a step may have moved the outputs on purpose.
         is_reference: Whether ratios of other cells are to this one, so that it goes on with them.
+        compared_with: Key of the cell that its ratio is to; None where there is none.
     """
 
     job: Job
@@ -43,6 +44,7 @@ class Task:
     is_quantized: bool = True
     is_retrained: bool = False
     is_reference: bool = False
+    compared_with: str | None = None
     inputs_made: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
@@ -81,6 +83,7 @@ def begin(
             runtime_version=None,
             threads=job.threads,
             accelerator=job.accelerator,
+            scenario=job.scenario,
             sha256=artifact.sha256,
             size_bytes=artifact.size_bytes,
             gzip_bytes=artifact.gzip_bytes,
@@ -114,7 +117,10 @@ def ended(
     return replace(recorded, measurement=measurement)
 
 
-def finished(recorded: Recorded) -> Recorded:
-    """The cell once its last block is in; doubts are read off its samples, each time anew."""
-    measurement = replace(recorded.measurement, status=Status.OK, reasons=())
+def finished(recorded: Recorded, *reasons: Reason) -> Recorded:
+    """The cell once its last block is in, with what its samples do not tell of how it ended.
+
+    All other doubts are read off the samples, each time anew.
+    """
+    measurement = replace(recorded.measurement, status=Status.OK, reasons=reasons)
     return replace(recorded, measurement=measurement)

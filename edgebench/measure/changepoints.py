@@ -15,6 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebench.core import Times
+
 BLOCKS: Final = 50
 # A median of fewer is as noisy as a sample; of fewer samples than two segments hold, none is cut.
 BLOCK_SAMPLES_MIN: Final = 5
@@ -29,7 +31,7 @@ LAST_SHARE_MIN: Final = 0.6
 MEMORY_MAX: Final = 0.9
 
 
-def last_change(samples: NDArray[np.int64]) -> int:
+def last_change(samples: Times) -> int:
     """Index of the first sample after the last change of level; 0 where there was none.
 
     A change of at most 1 % is none: the runner calls such a latency steady.
@@ -62,7 +64,7 @@ def is_multimodal(samples: int, change: int) -> bool:
     return samples - change < LAST_SHARE_MIN * samples
 
 
-def settled(samples: NDArray[np.int64], change: int | None = None) -> NDArray[np.int64]:
+def settled(samples: Times, change: int | None = None) -> Times:
     """The samples after the last change, or all of them where less than 60 % came after it.
 
     Args:
@@ -77,7 +79,7 @@ def settled(samples: NDArray[np.int64], change: int | None = None) -> NDArray[np
     return samples if is_multimodal(samples.size, first) else samples[first:]
 
 
-def _blocks(samples: NDArray[np.int64]) -> tuple[NDArray[np.float64], int, int]:
+def _blocks(samples: Times) -> tuple[NDArray[np.float64], int, int]:
     """Medians of blocks of one size, the index of the first block, and the size.
 
     What is left over belongs to no block; it lies before the first.

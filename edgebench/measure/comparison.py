@@ -8,7 +8,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebench.core import Measurement, Recorded
+from edgebench.core import Measurement, Recorded, Times
 from edgebench.measure.changepoints import settled
 from edgebench.measure.intervals import Interval, exponential, mean_interval_of
 from edgebench.measure.percentiles import median_over
@@ -18,7 +18,7 @@ SIGNIFICANCE: Final = 0.05
 # Of the distances of cells from themselves, how many a device's own floor holds.
 FLOOR_SHARE: Final = 0.95
 
-Samples = Mapping[int, NDArray[np.int64]]
+Samples = Mapping[int, Times]
 Verdict = Literal[
     "faster", "slower", "different_but_small", "equivalent", "inconclusive", "incomparable"
 ]
@@ -99,8 +99,8 @@ def differences(ours: Measurement, theirs: Measurement) -> tuple[str, ...]:
     """What of two measurements must be equal to compare them, and is not, by name.
 
     Fingerprints of hardware, software and state, the runtime with its version, the threads, the
-    governor. What one of the two did not record is a difference in a fingerprint, for only equal
-    ones are compared; a version or a governor that nobody read is none.
+    scenario, the governor. What one of the two did not record is a difference in a fingerprint, for
+    only equal ones are compared; a version or a governor that nobody read is none.
     """
     return tuple(_differences(ours, theirs))
 
@@ -114,6 +114,8 @@ def _differences(ours: Measurement, theirs: Measurement) -> Iterator[str]:
         yield "runtime"
     if ours.threads != theirs.threads:
         yield "threads"
+    if ours.scenario != theirs.scenario:
+        yield "scenario"
     governors = (_governors(ours), _governors(theirs))
     if all(governors) and governors[0] != governors[1]:
         yield "governor"
@@ -181,7 +183,7 @@ def noise_floor(comparisons: Sequence[Comparison]) -> float:
     return math.expm1(float(np.quantile(distances, FLOOR_SHARE, method="higher")))
 
 
-def _middle(block: NDArray[np.int64]) -> float:
+def _middle(block: Times) -> float:
     return max(float(np.median(settled(block))), 1.0)
 
 

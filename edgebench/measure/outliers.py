@@ -3,7 +3,8 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+
+from edgebench.core import Times
 
 # Ten standard deviations of a normal distribution, as hyperfine has it:
 # https://github.com/sharkdp/hyperfine/blob/master/src/outlier_detection.rs
@@ -13,7 +14,7 @@ DISTANCE_MAX: Final = 14.826
 DISTANCE_RATIO_MIN: Final = 0.001
 
 
-def outliers(samples: NDArray[np.int64]) -> int:
+def outliers(samples: Times) -> int:
     """How many samples of a process are further than 14.8 median distances from its median.
 
     >>> outliers(np.array([10, 11, 12, 11, 10, 12, 11, 900]))

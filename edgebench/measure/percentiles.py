@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebench.core import Times
 from edgebench.measure.intervals import Interval, exponential, mean_interval_of, quantile_ranks
 
 METHOD: Final = "median_unbiased"
@@ -54,7 +55,7 @@ PERCENTILE_SAMPLES: Final[Mapping[float, int]] = {
 }
 
 
-def median_over(processes: Sequence[NDArray[np.int64]]) -> Interval:
+def median_over(processes: Sequence[Times]) -> Interval:
     """Geometric mean of the medians of the processes, with its interval.
 
     Of a single process the interval is that within it, too narrow, for it cannot know how launches
@@ -68,7 +69,7 @@ def median_over(processes: Sequence[NDArray[np.int64]]) -> Interval:
     return _within(only, (low, high), float(medians[0]))
 
 
-def percentiles_over(processes: Sequence[NDArray[np.int64]]) -> dict[str, Interval | None]:
+def percentiles_over(processes: Sequence[Times]) -> dict[str, Interval | None]:
     """Every percentile by name, each like `median_over`; None without enough samples for it."""
     pooled = sum(process.size for process in processes)
     least = min(process.size for process in processes)
@@ -93,7 +94,7 @@ def _between(values: NDArray[np.float64]) -> Interval:
     return exponential(mean_interval_of(np.log(np.maximum(values, 1.0))))
 
 
-def _within(process: NDArray[np.int64], ranks: tuple[int, int], value: float) -> Interval:
+def _within(process: Times, ranks: tuple[int, int], value: float) -> Interval:
     ordered = np.sort(process)
     low, high = (float(ordered[rank - 1]) for rank in ranks)
     return Interval(value=value, low=low, high=high)

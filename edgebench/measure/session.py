@@ -1,7 +1,8 @@
 """One launch of the runner on a device, from the files it needs to the answer it gave."""
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -20,6 +21,7 @@ from edgebench.core import (
     Process,
     Profile,
     Reason,
+    Times,
 )
 from edgebench.device.files import deliver
 from edgebench.device.patience import patiently
@@ -29,6 +31,7 @@ from edgebench.measure.launched import Done, ran
 from edgebench.measure.meters.choice import NONE
 from edgebench.measure.meters.meter import Absent, Meter
 from edgebench.measure.protocol import loop_of
+from edgebench.measure.scenario import read_scenario
 from edgebench.measure.state.cores import cores_for
 from edgebench.measure.state.gate import Calm
 from edgebench.measure.state.monitor import Seen, Watch
@@ -78,15 +81,23 @@ class Bench:
     placed: dict[Path, PurePosixPath] = field(default_factory=dict, repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Where a process of the latency pass stands in its campaign.
+
+    Attributes:
+        block: Pairs it with the other cells of that block, from 0; `position` is when in it.
+        group: How many queries the earlier processes of the cell timed together; None of the first.
+    """
+
+    block: int
+    position: int
+    group: int | None = None
+
+
 def measure_latency(
-    bench: Bench,
-    job: Job,
-    protocol: MeasureProtocol,
-    *,
-    inputs: Path,
-    block: int,
-    position: int,
-) -> tuple[Process, NDArray[np.int64]]:
+    bench: Bench, job: Job, protocol: MeasureProtocol, *, inputs: Path, turn: Turn
+) -> tuple[Process, Times]:
     """One process of the latency pass, and its samples in nanoseconds.
 
     Raises:
@@ -94,14 +105,16 @@ def measure_latency(
         DeviceLost: The device did not come back.
     """
     asked = asked_of(bench, job, protocol, kind="latency", inputs=inputs)
+    asked = replace(asked, loop=replace(asked.loop, group=turn.group))
     started = datetime.now(UTC).isoformat(timespec="seconds")
+    begin_s = time.monotonic()
     # The host keeps silent while the samples are taken: a poll is work for the board.
     quiet_s = protocol.warmup_min_s + protocol.sample_min_s
     with ran(
         bench.device,
         bench.launch,
         asked,
-        name=f"{job.key}.b{block}",
+        name=f"{job.key}.b{turn.block}",
         protocol=protocol,
         quiet_s=quiet_s,
     ) as done:
@@ -112,11 +125,13 @@ def measure_latency(
     if found is None or state is None:
         msg = "The runner answered a latency pass without a latency and its state."
         raise JobFailed(msg, reason=Reason.RUNTIME_ERROR)
-    seen = Seen(readings=watched.readings, state=state, samples=found.samples)
-    finding = judged(bench.watches, seen)
+    inferences = found.samples * found.group * found.inferences
+    finding = judged(
+        bench.watches, Seen(readings=watched.readings, state=state, samples=inferences)
+    )
     process = Process(
-        block=block,
-        position=position,
+        block=turn.block,
+        position=turn.position,
         started=started,
         load_ns=found.load_ns,
         first_ns=found.first_ns,
@@ -124,6 +139,13 @@ def measure_latency(
         warmup_s=found.warmup_s,
         is_steady=found.is_steady,
         samples=found.samples,
+        group=found.group,
+        batch=found.batch,
+        inferences=1 if asked.scenario.kind == "offline" else found.inferences,
+        due=found.due,
+        missed=found.missed,
+        wall_s=round(time.monotonic() - begin_s, 3),
+        sampled_s=round((state.end_ns - state.begin_ns) / 1e9, 6),
         state={
             # What the device reads beside the samples counts more.
             "governor": None,
@@ -132,11 +154,12 @@ def measure_latency(
             "cpus": list(state.cpus),
             "is_mixed_clusters": cores_for(job.threads, bench.clusters).is_mixed,
             "watching_cores": watched.cost_ratio,
+            **({} if found.wake_ns is None else {"wake_us": found.wake_ns / 1000}),
         },
         suspect=finding.suspect if bench.is_steady else (*finding.suspect, Reason.PERMISSION),
         invalid=finding.invalid,
     )
-    return process, samples
+    return process, samples if process.mean_of == 1 else samples / process.mean_of
 
 
 def watched_by(done: Done, asked: RunnerJob) -> Watched:
@@ -243,6 +266,7 @@ def asked_of(
         accelerator=job.accelerator,
         inputs=str(_delivered(bench, inputs)),
         seed=protocol.seed,
+        scenario=read_scenario(job.scenario),
         loop=loop_of(protocol),
         cpus=cores.model,
         watch=watch_spec(bench.watches, cpus=cores.watcher) if kind == "latency" else None,

@@ -9,14 +9,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edgebench.core import Process, Reason
+from edgebench.core import Process, Reason, Times
 from edgebench.measure.changepoints import is_multimodal, last_change, settled
 from edgebench.measure.comparison import Comparison, Samples, Verdict, compare
 from edgebench.measure.intervals import Interval, mean_interval, mean_interval_of
 from edgebench.measure.outliers import outliers
-from edgebench.measure.percentiles import PERCENTILE_SAMPLES, median_over, percentiles_over
+from edgebench.measure.percentiles import (
+    PERCENTILE_SAMPLES,
+    PERCENTILES,
+    median_over,
+    percentiles_over,
+)
+from edgebench.measure.replication import processes_needed
+from edgebench.measure.throughput import Deadlines, deadlines_of, throughput_of
 
 __all__ = [
     "PERCENTILE_SAMPLES",
@@ -49,6 +55,15 @@ class LatencySummary:
         outliers: Samples after the last change that are far from the median of their process; they
             count in every number all the same.
         before_change: Samples before the last change of level, which no percentile is of.
+        throughput_per_s: Inferences a second; None of one process, and of queries at a rate.
+        deadlines: Whether queries were done in time; None where they did not come at a rate.
+        ceilings: What a percentile is at most, where it cannot be shown because a sample is the
+            mean of several: upper end of the same percentile of their sums, none of which is
+            shorter than what it holds.
+        group: How many queries were timed together, at most.
+        batch: How many inputs an invocation took.
+        processes_needed: How many more likely bring the interval of `p50` to the width that was
+            asked; None where nobody waits for so many, or none was asked.
         reasons: Why the latency deserves doubt.
         missing: Why a percentile is None.
     """
@@ -67,6 +82,12 @@ class LatencySummary:
     first_ns: float
     outliers: int
     before_change: int
+    throughput_per_s: Interval | None = None
+    deadlines: Deadlines | None = None
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+    group: int = 1
+    batch: int = 1
+    processes_needed: int | None = None
     reasons: tuple[Reason, ...] = ()
     missing: Mapping[str, Reason] = field(default_factory=dict)
 
@@ -92,7 +113,10 @@ def summarize(
     changes = [last_change(block) for block in kept]
     steady = [settled(block, change) for block, change in zip(kept, changes, strict=True)]
     p50 = median_over(steady)
-    percentiles = percentiles_over(steady)
+    counts = _counts(samples, processes)
+    totals = percentiles_over([b * n for b, n in zip(steady, counts, strict=True)])
+    percentiles = totals if max(counts) == 1 else dict.fromkeys(PERCENTILES)
+    ceilings = totals if max(counts) > 1 else {}
     doubts = _doubts(p50, processes, len(kept), ci_ratio)
     return LatencySummary(
         p50=p50,
@@ -109,6 +133,12 @@ def summarize(
         first_ns=_median(processes, lambda process: process.first_ns),
         outliers=sum(outliers(block) for block in steady),
         before_change=int(pooled.size) - sum(block.size for block in steady),
+        throughput_per_s=throughput_of(kept, processes),
+        deadlines=deadlines_of(processes),
+        ceilings={name: total.high for name, total in ceilings.items() if total is not None},
+        group=max((process.group for process in processes), default=1),
+        batch=max((process.batch for process in processes), default=1),
+        processes_needed=_needed(p50, len(kept), ci_ratio),
         reasons=(*doubts, *_changed(kept, changes)),
         missing={name: Reason.PERCENTILE_N for name, p in percentiles.items() if p is None},
     )
@@ -118,7 +148,19 @@ def _median(processes: Sequence[Process], pick: Callable[[Process], int]) -> flo
     return float(np.median([pick(process) for process in processes])) if processes else math.nan
 
 
-def _cv_between(steady: Sequence[NDArray[np.int64]]) -> float | None:
+def _counts(samples: Samples, processes: Sequence[Process]) -> list[int]:
+    """Of how many a sample of each process is the mean, in the order of the blocks."""
+    known = {process.block: process.mean_of for process in processes}
+    return [known.get(block, 1) for block, ns in sorted(samples.items()) if ns.size]
+
+
+def _needed(p50: Interval, processes: int, ci_ratio: float | None) -> int | None:
+    if ci_ratio is None or processes < 2:
+        return None
+    return processes_needed(p50, processes, half_width_ratio=ci_ratio)
+
+
+def _cv_between(steady: Sequence[Times]) -> float | None:
     medians = np.array([np.median(block) for block in steady])
     return float(medians.std(ddof=1) / medians.mean()) if medians.size > 1 else None
 
@@ -137,7 +179,7 @@ def _doubts(
     return doubts
 
 
-def _changed(kept: Sequence[NDArray[np.int64]], changes: Sequence[int]) -> list[Reason]:
+def _changed(kept: Sequence[Times], changes: Sequence[int]) -> list[Reason]:
     """Whether most processes had no level that they stayed at, for the same reason as above."""
     restless = sum(is_multimodal(b.size, c) for b, c in zip(kept, changes, strict=True))
     return [Reason.MULTIMODAL] if 2 * restless > len(kept) else []

@@ -116,6 +116,7 @@ class Target:
 
     device: str = "*"
     variant: str = "*"
+    scenario: str = "*"
     latency_p50_ms: float | None = None
     latency_p90_ms: float | None = None
     latency_p99_ms: float | None = None

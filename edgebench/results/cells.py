@@ -37,8 +37,8 @@ class Cell:
         latency: None where there are no samples, or where they are hidden: a variant that computes
             something else has no latency worth a number.
         energy: None where no meter was read, or where the numbers are hidden.
-        comparison: With the reference of the same format, device and threads; its verdict has
-            survived that the device has others.
+        comparison: With the reference of the same format, device, threads and scenario; its verdict
+            has survived that the device has others.
         drop_points: Accuracy that the reference has more, in points, by paired samples.
         reasons: Of the measurement and of its statistics.
         missing: Why a number is None, by the name that `--json` gives it.
@@ -189,6 +189,7 @@ def cell_document(cell: Cell) -> dict[str, JsonValue]:
         "runtime_version": measurement.runtime_version if measurement else None,
         "threads": cell.spec.threads,
         "accelerator": cell.spec.accelerator,
+        "scenario": cell.spec.scenario,
         "status": cell.status.value,
         "reasons": [reason.value for reason in cell.reasons],
         "error": measurement.error if measurement else None,

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from edgebench.core import Measurement, Profile, Reason
 from edgebench.measure.memory import MemorySummary
 from edgebench.measure.percentiles import PERCENTILES
+from edgebench.measure.replication import blocks_to_decide
 from edgebench.measure.stats import Interval, LatencySummary
 from edgebench.results.gaps import HIDDEN
 from edgebench.units import mb_from_bytes, mj_from_j, ms_from_ns
@@ -20,12 +21,17 @@ if TYPE_CHECKING:
 def latency_document(latency: LatencySummary | None) -> dict[str, JsonValue]:
     """Milliseconds."""
     names = ("p50", *PERCENTILES)
-    counts = ("outliers", "outliers_share", "before_change")
+    counts = ("outliers", "outliers_share", "before_change", "group", "batch", "processes_needed")
     keys = (*(key for name in names for key in (name, f"{name}_ci95")), "mean", "min")
     times: dict[str, JsonValue] = dict.fromkeys(keys)
     if latency is None:
         empty: dict[str, JsonValue] = {**times, "n": 0, "processes": 0, **dict.fromkeys(counts)}
-        return {"latency_ms": empty, "load_ms": None, "first_ms": None}
+        return {
+            "latency_ms": empty,
+            "load_ms": None,
+            "first_ms": None,
+            **throughput_document(None),
+        }
     for name in names:
         interval: Interval | None = getattr(latency, name)
         if interval is not None:
@@ -38,6 +44,24 @@ def latency_document(latency: LatencySummary | None) -> dict[str, JsonValue]:
         "latency_ms": times,
         "load_ms": ms_from_ns(latency.load_ns),
         "first_ms": ms_from_ns(latency.first_ns),
+        **throughput_document(latency),
+    }
+
+
+def throughput_document(latency: LatencySummary | None) -> dict[str, JsonValue]:
+    """Inferences a second, and of queries that come at a rate how many were not done in time."""
+    per_s = latency.throughput_per_s if latency else None
+    told = latency.deadlines if latency else None
+    share = told.missed_share if told else None
+    return {
+        "throughput_per_s": per_s.value if per_s else None,
+        "throughput_per_s_ci95": [per_s.low, per_s.high] if per_s else None,
+        "deadlines": {
+            "due": told.due if told else None,
+            "missed": told.missed if told else None,
+            "missed_share": share.value if share else None,
+            "missed_share_ci95": [share.low, share.high] if share else None,
+        },
     }
 
 
@@ -121,6 +145,7 @@ def reference_document(cell: "Cell") -> dict[str, JsonValue]:
         "latency_ratio_ci95": [comparison.ratio.low, comparison.ratio.high] if comparison else None,
         "verdict": comparison.verdict if comparison else None,
         "blocks": comparison.blocks if comparison else None,
+        "blocks_to_decide": blocks_to_decide(comparison) if comparison else None,
         "margin_ratio": comparison.margin_ratio if comparison else None,
         "p": comparison.p if comparison else None,
         "p_holm": comparison.p_holm if comparison else None,

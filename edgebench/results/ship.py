@@ -36,15 +36,19 @@ def advise(
 
     A variant is eligible whose limits all hold. Where the user set none on accuracy, it may have
     lost at most one point against the reference; where it has labels and no loss can be told, it
-    is not eligible. Of these, the fastest and all that are equivalent to it by the margin; of
-    those, the smallest file.
+    is not eligible. Of several scenarios the limits of all count, and speed is judged by the first.
+    Of these, the fastest and all that are equivalent to it by the margin; of those, the smallest
+    file.
     """
-    failing = {c.key for c in checked if c.verdict is not Verdict.PASS}
+    failing = {_form(c) for c in checked if c.verdict is not Verdict.PASS}
+    scenario = cells[0].spec.scenario if cells else None
     limited = {c.key for c in checked if c.target == "accuracy_drop_points"}
     eligible = [
         cell
         for cell in cells
-        if cell.spec.key not in failing and _is_eligible(cell, cell.spec.key in limited)
+        if cell.spec.scenario == scenario
+        and _form(cell.spec) not in failing
+        and _is_eligible(cell, cell.spec.key in limited)
     ]
     specs = {cell.spec.key: cell.spec for cell in cells}
     return tuple(
@@ -53,6 +57,11 @@ def advise(
         )
         for device in dict.fromkeys(cell.spec.device for cell in cells)
     )
+
+
+def _form(row: Checked | CellSpec) -> tuple[str, str, str, int]:
+    """What would ship, in whatever scenario it was measured."""
+    return row.device, row.variant, row.format, row.threads
 
 
 def _is_eligible(cell: Cell, is_limited: bool) -> bool:

@@ -47,6 +47,7 @@ class CellSpec:
     runtime: str | None
     threads: int
     accelerator: str = "cpu"
+    scenario: str = "single"
     reference: str | None = None
 
 

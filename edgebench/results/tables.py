@@ -7,6 +7,7 @@ from pydantic import JsonValue
 
 from edgebench.core import Accuracy, Status
 from edgebench.measure.reasons import REMEDIES
+from edgebench.measure.replication import blocks_to_decide
 from edgebench.measure.stats import Interval
 from edgebench.results.cells import Cell, cell_document
 from edgebench.results.gaps import HIDDEN
@@ -18,9 +19,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS: Final = (
-    *("variant", "format", "device", "threads", "accelerator", "size", "gzip", "p50 ms", "p90 ms"),
-    *("vs reference", "memory MB", "energy mJ", "accuracy %", "drop", "agreement", "status"),
+    *("variant", "format", "device", "threads", "accelerator", "scenario", "size", "gzip"),
+    *("p50 ms", "p90 ms", "per s", "missed %", "vs reference", "memory MB", "energy mJ"),
+    *("accuracy %", "drop", "agreement", "status"),
 )
+
+
+# Columns that say nothing where no cell has another scenario than `single`.
+OF_SCENARIOS: Final = frozenset({"scenario", "per s", "missed %"})
+
+
+def shown(cells: Sequence[Cell], columns: Sequence[str]) -> tuple[str, ...]:
+    """Of these columns those that say something of the cells."""
+    is_plain = all(cell.spec.scenario == "single" for cell in cells)
+    return tuple(name for name in columns if not (is_plain and name in OF_SCENARIOS))
 
 
 def readable_rows(cells: Sequence[Cell]) -> list[dict[str, str]]:
@@ -41,10 +53,13 @@ def _readable(cell: Cell) -> dict[str, str]:
         "device": cell.spec.device,
         "threads": str(cell.spec.threads),
         "accelerator": cell.spec.accelerator,
+        "scenario": _scenario(cell),
         "size": show_size(measurement.size_bytes) if measurement else "—",
         "gzip": show_size(measurement.gzip_bytes) if measurement else "—",
         "p50 ms": _ms(latency.p50) if latency else "—",
         "p90 ms": _ms(latency.p90) if latency and latency.p90 else _gap(cell, "latency_p90"),
+        "per s": _throughput(cell),
+        "missed %": _missed(cell),
         "vs reference": _versus(cell),
         "memory MB": _memory(cell),
         "energy mJ": _energy(cell),
@@ -87,7 +102,32 @@ def _versus(cell: Cell) -> str:
     if cell.comparison is None:
         return _gap(cell, "vs_reference")
     ratio, verdict = cell.comparison.ratio, cell.comparison.verdict.replace("_", " ")
+    more = blocks_to_decide(cell.comparison)
+    verdict += f" (+{more} blocks)" if more else ""
     return f"{ratio.value:.3g} ±{_show_share(ratio.half_width_ratio)} {verdict}"
+
+
+def _scenario(cell: Cell) -> str:
+    """Its name, and how many inputs an invocation took where that is more than one."""
+    batch = cell.latency.batch if cell.latency else 1
+    return f"{cell.spec.scenario} (batch {batch})" if batch > 1 else cell.spec.scenario
+
+
+def _throughput(cell: Cell) -> str:
+    """Inferences a second."""
+    per_s = cell.latency.throughput_per_s if cell.latency else None
+    if per_s is None:
+        return "—"
+    digits = f"{per_s.value:.0f}" if per_s.value >= 100 else f"{per_s.value:.3g}"
+    return f"{digits} ±{_show_share(per_s.half_width_ratio)}"
+
+
+def _missed(cell: Cell) -> str:
+    told = cell.latency.deadlines if cell.latency else None
+    if told is None:
+        return "—"
+    low, high = (100 * bound for bound in (told.missed_share.low, told.missed_share.high))
+    return f"{100 * told.missed_share.value:.2g} [{low:.2g}, {high:.2g}]"
 
 
 def _drop(cell: Cell) -> str:
@@ -190,7 +230,7 @@ def markdown(
     if checked:
         table = pd.DataFrame([target_row(c) for c in checked])
         lines += ["", table.to_markdown(index=False, disable_numparse=True)]
-    table = pd.DataFrame(readable_rows(cells), columns=list(COLUMNS))
+    table = pd.DataFrame(readable_rows(cells), columns=list(shown(cells, COLUMNS)))
     lines += ["", table.to_markdown(index=False, disable_numparse=True)]
     words = [*trouble(cells), *remedies(cells)]
     if words:
@@ -200,12 +240,13 @@ def markdown(
 
 def target_row(checked: Checked) -> dict[str, str]:
     """One limit on one cell, as a person reads it."""
+    scenario = "" if checked.scenario == "single" else f", {checked.scenario}"
     value = "—"
     if checked.value is not None and checked.ci95 is not None:
         value = f"{checked.value:.3g} [{checked.ci95[0]:.3g}, {checked.ci95[1]:.3g}]"
     return {
         "device": checked.device,
-        "variant": f"{checked.variant} ({checked.format})",
+        "variant": f"{checked.variant} ({checked.format}{scenario})",
         "accelerator": checked.accelerator,
         "target": checked.target,
         "limit": f"{checked.limit:g}",

@@ -33,6 +33,7 @@ class Checked:
     format: str
     threads: int
     accelerator: str
+    scenario: str
     target: str
     limit: float
     value: float | None
@@ -50,8 +51,19 @@ def check_targets(targets: Sequence[Target], cells: Sequence[Cell]) -> tuple[Che
         _check(cell, name, limit)
         for target in targets
         for cell in cells
-        if target.device in {"*", cell.spec.device} and target.variant in {"*", cell.spec.variant}
+        if _speaks_of(target, cell)
         for name, limit in target.limits().items()
+        # What takes a batch at once is asked for throughput: no query of it has a latency.
+        if not (name.startswith("latency") and cell.spec.scenario.startswith("offline"))
+    )
+
+
+def _speaks_of(target: Target, cell: Cell) -> bool:
+    spec = cell.spec
+    return (
+        target.device in {"*", spec.device}
+        and target.variant in {"*", spec.variant}
+        and target.scenario in {"*", spec.scenario}
     )
 
 
@@ -64,6 +76,7 @@ def _check(cell: Cell, name: str, limit: float) -> Checked:
         format=cell.spec.format,
         threads=cell.spec.threads,
         accelerator=cell.spec.accelerator,
+        scenario=cell.spec.scenario,
         target=name,
         limit=limit,
         value=interval.value if interval else None,
@@ -118,6 +131,16 @@ def _in_ms(interval: Interval | None) -> Interval | None:
     return Interval(value=ms_from_ns(interval.value), low=low, high=high)
 
 
+def _percentile(cell: Cell, name: str) -> Interval | None:
+    """In milliseconds; where it cannot be shown, all from nothing to what it is at most."""
+    latency = cell.latency
+    shown: Interval | None = getattr(latency, name, None)
+    if shown is None and latency is not None and name in latency.ceilings:
+        high = latency.ceilings[name]
+        shown = Interval(value=high, low=0.0, high=high)
+    return _in_ms(shown)
+
+
 def _drop(cell: Cell) -> Interval | None:
     has_accuracy = cell.measurement is not None and cell.measurement.accuracy is not None
     if cell.spec.reference == cell.spec.key and has_accuracy:
@@ -136,9 +159,9 @@ def _memory(cell: Cell) -> Interval | None:
 
 # By what a target may limit: the value of a cell, in the limit's unit.
 MEASURES: Final[Mapping[str, Callable[[Cell], Interval | None]]] = {
-    "latency_p50_ms": lambda cell: _in_ms(cell.latency.p50 if cell.latency else None),
-    "latency_p90_ms": lambda cell: _in_ms(cell.latency.p90 if cell.latency else None),
-    "latency_p99_ms": lambda cell: _in_ms(cell.latency.p99 if cell.latency else None),
+    "latency_p50_ms": lambda cell: _percentile(cell, "p50"),
+    "latency_p90_ms": lambda cell: _percentile(cell, "p90"),
+    "latency_p99_ms": lambda cell: _percentile(cell, "p99"),
     "accuracy_drop_points": _drop,
     "model_memory_mb": _memory,
     "energy_mj": _energy,

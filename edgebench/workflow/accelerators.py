@@ -2,10 +2,11 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from edgebench.compress.lint import Doubt
-from edgebench.core import DeviceProfile, Format
+from edgebench.core import DeviceProfile, Format, Job
 from edgebench.errors import ConfigError
 from edgebench.plan import PlanDevice
 from edgebench.runner import ACCELERATORS, DELEGATE, READS, has_accelerator
@@ -28,6 +29,18 @@ def accelerators_for(asked: Sequence[str], target: Format) -> tuple[str, ...]:
     """
     known = (name for name in asked if _is_known(name, target))
     return tuple(dict.fromkeys((CPU, *known)))
+
+
+def reference_key(job: Job, reference: str | None) -> str | None:
+    """What a cell is compared with: on an accelerator the float form there, and that on the CPU.
+
+    So every ratio is that of one change alone: of the variant, or of the accelerator.
+    """
+    if reference is None:
+        return None
+    if job.variant == reference:
+        return replace(job, accelerator=CPU).key
+    return replace(job, variant=reference).key
 
 
 def check_accelerator(accelerator: str, targets: Iterable[Format]) -> None:

@@ -56,6 +56,7 @@ class BenchRequest:
     preset: str = "quick"
     seed: int = 0
     profile: bool = False
+    scenario: tuple[str, ...] = ("single",)
 
 
 _REQUEST: Final = TypeAdapter(BenchRequest)
@@ -67,6 +68,7 @@ def bench_files(request: BenchRequest, desk: Desk) -> Outcome:
     table: dict[str, JsonValue] = {
         "preset": request.preset,
         "threads": list(request.threads),
+        "scenario": list(request.scenario),
         "seed": request.seed,
         **({"profile": True} if request.profile else {}),
     }
@@ -85,7 +87,7 @@ def bench_files(request: BenchRequest, desk: Desk) -> Outcome:
     )
     folder = create_run(desk.out, run)
     desk.progress(f"run: {folder}")
-    return _go(request, feeds, device, folder, run, desk)
+    return _go(replace(request, scenario=protocol.scenario), feeds, device, folder, run, desk)
 
 
 def resume_bench(folder: Path, run: RunDocument, desk: Desk) -> Outcome:
@@ -175,11 +177,12 @@ def _bill(
 ) -> Bill:
     specs: list[CellSpec] = []
     answers: list[Task | Settled] = []
-    references: dict[int, str] = {}
+    references: dict[tuple[int, str], str] = {}
     for artifact, feed in feeds:
         runtime = pick_runtime(device, artifact.format, asked=request.runtime)
         accelerators = accelerators_for((request.accelerator,), artifact.format)
-        for threads, accelerator in product(request.threads, accelerators):
+        for asked in product(request.threads, request.scenario, accelerators):
+            threads, scenario, accelerator = asked
             job = Job(
                 variant=artifact.path.stem,
                 artifact=artifact,
@@ -187,16 +190,18 @@ def _bill(
                 runtime="none" if isinstance(runtime, DeviceError) else runtime,
                 threads=threads,
                 accelerator=accelerator,
+                scenario=scenario,
             )
             # An accelerator is compared with the CPU on the same file.
             plain = replace(job, accelerator="cpu")
-            key = references.setdefault(threads, job.key) if job == plain else plain.key
+            key = references.setdefault((threads, scenario), job.key) if job == plain else plain.key
             specs.append(spec_of(job, reference=key))
             if isinstance(runtime, DeviceError):
                 answers.append(Settled(job=job, reason=Reason.NO_RUNTIME, error=runtime.in_full()))
             else:
                 is_reference = key == job.key or (job == plain and len(accelerators) > 1)
-                answers.append(_task(job, feed, desk, is_reference=is_reference))
+                task = _task(job, feed, desk, is_reference=is_reference)
+                answers.append(replace(task, compared_with=key) if isinstance(task, Task) else task)
     return bill_of(device.name, device, specs, answers)
 
 

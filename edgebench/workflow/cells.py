@@ -73,6 +73,7 @@ def spec_of(job: Job, *, reference: str | None) -> CellSpec:
         runtime=job.runtime,
         threads=job.threads,
         accelerator=job.accelerator,
+        scenario=job.scenario,
         reference=reference,
     )
 

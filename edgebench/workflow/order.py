@@ -23,6 +23,7 @@ from edgebench.device.settings import check_fan
 from edgebench.device.transport import open_transport
 from edgebench.errors import ConfigError
 from edgebench.measure.protocol import PRESETS
+from edgebench.measure.scenario import read_scenario, scenario_name
 from edgebench.plan import Plan, PlanDevice, PlanVariant, explain
 from edgebench.workflow import accelerators
 from edgebench.workflow.sources import check_files, check_sources
@@ -49,9 +50,10 @@ LOWEST: Final[Mapping[str, tuple[int, bool]]] = {
     "sample_min_s": (0, True),
     "memory_processes": (1, True),
     "timeout_s": (0, False),
+    "budget_s": (0, False),
 }
 SWITCHES: Final = ("profile", "jetson_clocks")
-WORDS: Final = ("preset", "governor", "power_mode", "fan")
+WORDS: Final = ("preset", "governor", "power_mode", "fan", "scenario")
 # The first may not be above the second.
 PAIRS: Final = (
     ("blocks_min", "blocks_max"),
@@ -122,6 +124,7 @@ def order_of(
     source = f"plan {name!r}"
     protocol = resolve_protocol(plan.protocol, source=source)
     _check_silence(plan, source)
+    _check_target_scenarios(plan, protocol, source)
     model_format = check_sources(plan, base=base, source=source)
     kept = _chosen_variants(plan, variants)
     recipes = tuple(_recipe(v, model_format, plan, base=base) for v in kept)
@@ -153,6 +156,8 @@ def resolve_protocol(table: Mapping[str, JsonValue], *, source: str) -> MeasureP
         msg = f"{source}: `protocol.preset` is {preset!r}."
         raise ConfigError(msg, hint=f"Presets: {', '.join(PRESETS)}.")
     try:
+        named = table.get("scenario")
+        table = {**table, "scenario": [named]} if isinstance(named, str) else table
         protocol = _PROTOCOL.validate_python({**asdict(PRESETS[preset]), **table})
     except ValidationError as error:
         raise ConfigError(explain(error, MeasureProtocol, source=f"{source}, protocol")) from error
@@ -160,7 +165,7 @@ def resolve_protocol(table: Mapping[str, JsonValue], *, source: str) -> MeasureP
     _check_numbers(table, source=source)
     _check_bounds(protocol, source=source)
     check_fan(protocol.fan, source=f"{source}, protocol")
-    return protocol
+    return replace(protocol, scenario=_scenarios(protocol, source=source))
 
 
 def _check_words(table: Mapping[str, JsonValue], *, source: str) -> None:
@@ -178,7 +183,7 @@ def _check_words(table: Mapping[str, JsonValue], *, source: str) -> None:
 def _check_numbers(table: Mapping[str, JsonValue], *, source: str) -> None:
     """Pydantic takes `true` for 1 and `"4"` for 4; neither is what was meant."""
     for key, value in table.items():
-        if key in {*SWITCHES, *WORDS}:
+        if key in {*SWITCHES, *WORDS} or (key == "budget_s" and value is None):
             continue
         for number in value if isinstance(value, (list, tuple)) else [value]:
             is_number = isinstance(number, (int, float)) and math.isfinite(number)
@@ -193,6 +198,8 @@ def _check_bounds(protocol: MeasureProtocol, *, source: str) -> None:
         msg = f"{source}: `protocol.threads` is {threads}; each must be at least 1, and stand once."
         raise ConfigError(msg)
     for key, (bound, is_allowed) in LOWEST.items():
+        if values[key] is None:
+            continue
         if values[key] < bound or (values[key] == bound and not is_allowed):
             words = "at least" if is_allowed else "above"
             msg = f"{source}: `protocol.{key}` is {values[key]}; it must be {words} {bound}."
@@ -204,6 +211,22 @@ def _check_bounds(protocol: MeasureProtocol, *, source: str) -> None:
                 f"`{low}` of {values[low]}."
             )
             raise ConfigError(msg, hint="What is not set comes from the preset.")
+
+
+def _scenarios(protocol: MeasureProtocol, *, source: str) -> tuple[str, ...]:
+    """The scenarios by their one name each, in which the protocol has time for two queries."""
+    where = f"{source}: `protocol.scenario` is {list(protocol.scenario)}"
+    scenarios = [read_scenario(text) for text in protocol.scenario]
+    names = tuple(scenario_name(scenario) for scenario in scenarios)
+    if not names or len(set(names)) < len(names):
+        msg = f"{where}; there must be one, and each stands once."
+        raise ConfigError(msg)
+    for scenario, name in zip(scenarios, names, strict=True):
+        queries = (scenario.rate_hz or math.inf) * protocol.sample_max_s
+        if queries < 2:
+            msg = f"{where}; of {name} come {queries:.1f} queries in `sample_max_s`, and 2 must."
+            raise ConfigError(msg, hint="Raise `sample_max_s`, or the rate.")
+    return names
 
 
 def _recipe(
@@ -237,6 +260,13 @@ def _check_silence(plan: Plan, source: str) -> None:
             meant = f"Did you mean {near[0]!r}? " if near else ""
             msg = f"{source}: `lint.silence[{number}]` is {name!r}, which is no rule."
             raise ConfigError(msg, hint=f"{meant}Rules: {', '.join(known)}.")
+
+
+def _check_target_scenarios(plan: Plan, protocol: MeasureProtocol, source: str) -> None:
+    for number, target in enumerate(plan.target):
+        if target.scenario not in {"*", *protocol.scenario}:
+            msg = f"{source}: `target[{number}].scenario` is {target.scenario!r}, which nothing is."
+            raise ConfigError(msg, hint=f"Measured are: {', '.join(protocol.scenario)}.")
 
 
 def _chosen(kind: str, names: Sequence[str], asked: Sequence[str]) -> set[str]:

@@ -23,7 +23,7 @@ from edgebench.results.store import (
     read_run,
     write_run,
 )
-from edgebench.workflow.accelerators import CPU, accelerators_for
+from edgebench.workflow.accelerators import accelerators_for, reference_key
 from edgebench.workflow.bench import resume_bench
 from edgebench.workflow.build import (
     Built,
@@ -96,12 +96,13 @@ def describe(
             "format": target.value,
             "threads": str(threads),
             "accelerator": accelerator,
+            "scenario": scenario,
             "steps": "; ".join(str(step) for step in recipe.steps) or "float",
         }
         for device in order.devices
         for recipe, formats in order.recipes
         for target in formats
-        for threads in order.protocol.threads
+        for threads, scenario in product(order.protocol.threads, order.protocol.scenario)
         for accelerator in accelerators_for(device.accelerators, target)
     ]
 
@@ -227,8 +228,10 @@ def _bill(workshop: Workshop, built: Sequence[Built], here: Reached) -> Bill:
             continue
         runtime = here.runtimes[item.target]
         name = "none" if isinstance(runtime, DeviceError) else runtime
+        protocol = order.protocol
         accelerators = accelerators_for(here.wanted.accelerators, item.target)
-        for threads, accelerator in product(order.protocol.threads, accelerators):
+        for asked in product(protocol.threads, protocol.scenario, accelerators):
+            threads, scenario, accelerator = asked
             job = Job(
                 variant=item.variant.name,
                 artifact=item.variant.artifact,
@@ -236,30 +239,21 @@ def _bill(workshop: Workshop, built: Sequence[Built], here: Reached) -> Bill:
                 runtime=name,
                 threads=threads,
                 accelerator=accelerator,
+                scenario=scenario,
             )
-            specs.append(spec_of(job, reference=_reference_key(job, order)))
+            key = reference_key(job, order.reference_of(item.target))
+            specs.append(spec_of(job, reference=key))
             if isinstance(runtime, DeviceError):
                 answers.append(Settled(job=job, reason=Reason.NO_RUNTIME, error=runtime.in_full()))
             elif here.device is not None:
-                answers.append(_task(workshop, item, job))
+                answers.append(_task(workshop, item, job, compared_with=key))
     bill = bill_of(here.name, here.device, specs, answers)
     return replace(bill, settings=here.wanted.settings())
 
 
-def _reference_key(job: Job, order: Order) -> str | None:
-    """What a cell is compared with: on an accelerator the float form there, and that on the CPU.
-
-    So every ratio is that of one change alone: of the variant, or of the accelerator.
-    """
-    reference = order.reference_of(job.artifact.format)
-    if reference is None:
-        return None
-    if job.variant == reference:
-        return replace(job, accelerator=CPU).key
-    return replace(job, variant=reference).key
-
-
-def _task(workshop: Workshop, item: Built, job: Job) -> Task | Settled:
+def _task(
+    workshop: Workshop, item: Built, job: Job, *, compared_with: str | None
+) -> Task | Settled:
     order, samples = workshop.order, workshop.samples
     why = gate_reason(item.variant, order.plan.gate)
     if why is not None:
@@ -280,6 +274,7 @@ def _task(workshop: Workshop, item: Built, job: Job) -> Task | Settled:
         is_quantized=bool(item.variant.recipe.steps),
         is_retrained=any(step.name != "quantize" for step in item.variant.recipe.steps),
         is_reference=job.variant == order.reference_of(item.target),
+        compared_with=compared_with,
         inputs_made=served.made,
     )
 

@@ -46,7 +46,12 @@ WIDTH: Final = 64
 VERDICTS: Final = ("faster", "slower", "equivalent", "different_but_small", "inconclusive")
 # As the preset `quick`, but shorter: a launch takes less than a second.
 LOOP: Final = Loop(
-    warmup_min_s=0.1, warmup_max_s=1.0, sample_min_invokes=64, sample_min_s=0.15, sample_max_s=1.5
+    warmup_min_s=0.1,
+    warmup_max_s=1.0,
+    sample_min_invokes=64,
+    sample_min_s=0.15,
+    sample_max_s=1.5,
+    group=1,
 )
 
 # Pinned to one core, busy and idle by turns; it ends with its parent.

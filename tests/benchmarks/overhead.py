@@ -20,7 +20,7 @@ from edgebench.core import Format, Job
 from edgebench.device.connect import connect
 from edgebench.device.provision import provision, runtime_for
 from edgebench.measure.protocol import PRESETS, loop_of
-from edgebench.measure.session import RUNTIMES, Bench, compute_here, measure_latency
+from edgebench.measure.session import RUNTIMES, Bench, Turn, compute_here, measure_latency
 from edgebench.runner import RunnerJob, run_here
 
 ROUNDS = 3
@@ -57,7 +57,7 @@ def main(run: Path) -> None:
             )
 
             def session(job=job, bench=benches[runtime], inputs=inputs):
-                measure_latency(bench, job, protocol, inputs=inputs, block=0, position=0)
+                measure_latency(bench, job, protocol, inputs=inputs, turn=Turn(block=0, position=0))
 
             def alone(bare=bare):
                 run_here(bare, folder / "bare")

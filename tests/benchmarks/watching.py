@@ -12,6 +12,7 @@ import random
 import statistics
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def launch(model: Path, folder: Path, watch: WatchSpec | None) -> np.ndarray:
         kind="latency",
         model=str(model),
         runtime="litert",
-        loop=loop_of(PRESETS["standard"]),
+        loop=replace(loop_of(PRESETS["standard"]), group=1),
         watch=watch,
     )
     run_here(job, folder)

@@ -208,6 +208,7 @@ def test_of_many_cells_that_are_their_reference_seldom_one_is_called_different()
         (replace(MEASUREMENT, runtime_version="2.4.0"), ("runtime",)),
         (replace(MEASUREMENT, runtime_version=None), ()),
         (replace(MEASUREMENT, threads=4), ("threads",)),
+        (replace(MEASUREMENT, scenario="multi:8"), ("scenario",)),
     ],
 )
 def test_what_makes_two_measurements_incomparable_is_named(theirs, names):

@@ -32,7 +32,8 @@ def test_a_longer_preset_is_longer_in_everything():
 
 def test_the_runner_is_told_all_of_its_loop():
     loop = loop_of(PRESETS["standard"])
-    for one in fields(Loop):
+    # How many queries are timed together, the first process of a cell finds out.
+    for one in (field for field in fields(Loop) if field.name != "group"):
         assert getattr(loop, one.name) == getattr(PRESETS["standard"], one.name)
 
 

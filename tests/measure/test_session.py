@@ -11,6 +11,7 @@ from edgebench.errors import JobFailed
 from edgebench.measure.protocol import PRESETS
 from edgebench.measure.session import (
     Bench,
+    Turn,
     compute_here,
     compute_outputs,
     measure_latency,
@@ -34,13 +35,40 @@ def that_runs(bench, line):
 
 
 def test_a_latency_process_has_its_place_and_its_samples(bench, job, inputs):
-    process, samples = measure_latency(bench, job, PROTOCOL, inputs=inputs, block=3, position=1)
+    process, samples = measure_latency(
+        bench, job, PROTOCOL, inputs=inputs, turn=Turn(block=3, position=1)
+    )
     assert (process.block, process.position) == (3, 1)
-    assert samples.dtype == np.int64
     assert samples.size == process.samples >= 64
-    assert samples.min() > 0
+    # A model of microseconds: each sample is the mean of as many as the clock can tell.
+    assert process.group > 1
+    np.testing.assert_allclose(samples * process.group % 1, 0, atol=1e-6)
+    assert 0 < samples.min() < 50_000
+    assert process.wall_s is not None
+    assert process.sampled_s is not None
+    assert process.wall_s > process.sampled_s >= PROTOCOL.sample_min_s
     assert process.load_ns > process.first_ns > 0
     assert left_behind(bench) == []
+
+
+def test_the_group_of_an_earlier_process_is_kept(bench, job, inputs):
+    turn = Turn(block=1, position=0, group=3)
+    process, _ = measure_latency(bench, job, PROTOCOL, inputs=inputs, turn=turn)
+    assert process.group == 3
+
+
+@pytest.mark.parametrize(
+    ("scenario", "sizes"),
+    [("offline", (8, 1, 8)), ("multi:4", (4, 4, 1)), ("periodic:200", (1, 1, 1))],
+)
+def test_a_sample_is_of_what_the_scenario_asks(bench, job, inputs, scenario, sizes):
+    asked = replace(job, scenario=scenario)
+    process, samples = measure_latency(
+        bench, asked, PROTOCOL, inputs=inputs, turn=Turn(block=0, position=0, group=1)
+    )
+    assert (process.batch, process.inferences, process.mean_of) == sizes
+    assert (process.due is not None) == scenario.startswith("periodic")
+    assert samples.min() > 0
 
 
 def test_a_memory_process_has_every_checkpoint(bench, job, inputs):
@@ -75,7 +103,7 @@ def test_a_model_that_cannot_be_loaded_fails_in_the_words_of_the_runtime(
     broken.write_text("this is text")
     wrong = replace(job, artifact=replace(job.artifact, path=broken))
     with pytest.raises(JobFailed, match="ONNXRuntimeError") as failure:
-        measure_latency(bench, wrong, PROTOCOL, inputs=inputs, block=0, position=0)
+        measure_latency(bench, wrong, PROTOCOL, inputs=inputs, turn=Turn(block=0, position=0))
     assert failure.value.reason == Reason.RUNTIME_ERROR
     assert left_behind(bench) == []
 

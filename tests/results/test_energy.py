@@ -80,6 +80,25 @@ def test_an_inference_s_millijoules_stand_with_interval_source_and_scope(cells_o
 
 
 @pytest.mark.parametrize(
+    ("scenario", "status", "reason"),
+    [
+        ("multi:8", "ok", None),
+        ("periodic:5", "ok", None),
+        ("periodic:30", "suspect", "n_eff_low"),
+    ],
+)
+def test_a_meter_that_is_slower_than_the_work_is_doubted(
+    cells_of, powered, scenario, status, reason
+):
+    spec, recorded = powered()
+    measurement = replace(recorded.measurement, scenario=scenario)
+    (cell,) = cells_of((spec, replace(recorded, measurement=measurement)))
+    found = energy_of(cell)
+    assert found["gross"] == pytest.approx(10.0, rel=0.01)
+    assert (found["gross_status"], found["reason"]) == (status, reason)
+
+
+@pytest.mark.parametrize(
     ("limit", "verdict"), [(12.0, "PASS"), (8.0, "FAIL"), (10.0, "INCONCLUSIVE")]
 )
 def test_a_target_is_about_the_gross_energy(cells_of, powered, limit, verdict):

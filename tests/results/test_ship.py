@@ -57,6 +57,34 @@ def test_a_difference_that_the_device_cannot_show_makes_nothing_faster(advice_on
     assert [advice.cell.spec.variant for advice in (sharp, blunt)] == ["int8", "small"]
 
 
+def test_of_several_scenarios_the_first_is_for_speed_and_the_limits_of_all_hold(
+    spec_of, recorded_of
+):
+    specs, recorded = [], {}
+    for scenario, times in (("single", (4.0, 2.0, 1.0)), ("periodic:30", (9.0, 5.0, 60.0))):
+        for name, ms in zip(("float", "int8", "burst"), times, strict=True):
+            spec = spec_of(name)
+            spec = replace(spec, key=f"{spec.key}.{scenario}", scenario=scenario, reference=None)
+            specs.append(spec)
+            recorded[spec.key] = recorded_of(spec, [ms] * 3)
+    cells = read_cells(specs, recorded, margin_ratio=0.05, ci_ratio=0.05)
+    limit = Target(scenario="periodic:30", latency_p50_ms=33.3)
+    checked = check_targets([limit], cells)
+    assert [c.verdict.value for c in checked] == ["PASS", "PASS", "FAIL"]
+    (advice,) = advise(cells, checked, margin_ratio=0.05)
+    assert advice.cell is not None
+    assert (advice.cell.spec.variant, advice.cell.spec.scenario) == ("int8", "single")
+
+
+def test_a_latency_limit_is_none_of_a_batch(spec_of, recorded_of):
+    spec = replace(spec_of("float"), scenario="offline")
+    cells = read_cells(
+        [spec], {spec.key: recorded_of(spec, [1.0, 1.0])}, margin_ratio=0.05, ci_ratio=0.05
+    )
+    checked = check_targets([Target(latency_p90_ms=1.0, size_mb=1.0)], cells)
+    assert [c.target for c in checked] == ["size_mb"]
+
+
 def test_one_that_lost_its_accuracy_is_not(advice_on):
     bad = ("bad", [1.0, 1.0, 1.0], [0.0] * 20 + HITS[20:], 500, Status.OK)
     advice = advice_on(FLOAT, INT8, bad)

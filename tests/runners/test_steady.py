@@ -46,5 +46,14 @@ def test_the_first_inference_is_no_sample():
     }
     calls = []
     found, samples, _ = latency.measure(lambda: calls.append(1), loop)
-    assert len(calls) == 1 + found["warmup_invokes"] + len(samples)
+    assert len(calls) == 1 + found["warmup_invokes"] + found["group"] * len(samples)
     assert found["samples"] == len(samples) == 20
+
+
+@pytest.mark.parametrize(
+    ("typical_ns", "told", "group"),
+    [(50_000, None, 1), (49_999, None, 2), (1_000, None, 50), (70_000, None, 1), (1_000, 7, 7)],
+    ids=["at the bound", "below it", "far below", "above", "as the first process had it"],
+)
+def test_what_is_shorter_than_50_us_is_timed_in_groups(typical_ns, told, group):
+    assert latency.group_of({"group": told}, typical_ns) == group

@@ -116,3 +116,33 @@ def test_beside_an_accelerator_the_cpu_is_measured_as_its_reference(classifier, 
     assert asked["reasons"] == ["silent_fallback"]
     assert "CPUExecutionProvider" in asked["error"]
     assert asked["latency_ms"]["p50"] is None
+
+
+def test_each_scenario_is_a_cell_of_its_own(classifier, edgebench, tmp_path):
+    names = ["offline", "multi:4", "periodic:200"]
+    words = [word for name in names for word in ("--scenario", name)]
+    model = classifier / "model.onnx"
+    other = tmp_path / "other.onnx"
+    other.write_bytes(model.read_bytes())
+    cells = json.loads(edgebench("bench", model, other, *words, "--json").stdout)["cells"]
+    assert [cell["scenario"] for cell in cells] == names * 2
+    assert len({cell["key"] for cell in cells}) == 6
+    references = {cell["scenario"]: cell["key"] for cell in cells[:3]}
+    (run,) = (tmp_path / "results").glob("*/run.json")
+    specs = json.loads(run.read_text())["cells"]
+    assert [spec["reference"] for spec in specs] == [references[name] for name in names] * 2
+    offline, multi, periodic = cells[:3]
+    assert offline["latency_ms"]["group"] > 1
+    assert offline["missing"]["latency_p90"] == "percentile_n"
+    # Four inferences a query, of a model whose batch is fixed.
+    assert multi["latency_ms"]["batch"] == 1
+    assert multi["latency_ms"]["p50"] > 2 * offline["latency_ms"]["p50"]
+    assert 0 < offline["throughput_per_s"] < 1000 / offline["latency_ms"]["min"]
+    low, high = offline["throughput_per_s_ci95"]
+    assert low < offline["throughput_per_s"] < high
+    assert periodic["throughput_per_s"] is None
+    assert periodic["deadlines"]["due"] >= 64 * 5
+    assert 0 <= periodic["deadlines"]["missed_share"] <= 1
+    shown = edgebench("results", "show", run.parent).stdout
+    assert "periodic:200" in shown
+    assert "missed %" in shown

@@ -207,6 +207,43 @@ def test_a_profile_is_asked_for_or_left_out_by_the_plan(preset, profile):
     assert resolve_protocol(table, source="p").profile is profile
 
 
+@pytest.mark.parametrize(
+    ("named", "scenarios"),
+    [
+        ("multi:8", ("multi:8",)),
+        (["single", "offline:8"], ("single", "offline")),
+        (["periodic:30.0"], ("periodic:30",)),
+    ],
+    ids=["a word", "a list", "by its one name"],
+)
+def test_a_scenario_is_a_word_or_a_list(named, scenarios):
+    assert resolve_protocol({"scenario": named}, source="p").scenario == scenarios
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ([], "there must be one"),
+        (["multi:4", "multi:04"], "each stands once"),
+        ("server", "'server'"),
+        ("periodic:0.05", "1.0 queries in `sample_max_s`"),
+    ],
+    ids=["none", "twice", "unknown", "too seldom"],
+)
+def test_a_scenario_that_cannot_be_measured_is_refused(named, words):
+    with pytest.raises(ConfigError) as caught:
+        resolve_protocol({"scenario": named}, source="p")
+    assert words in str(caught.value)
+
+
+def test_a_target_names_a_scenario_that_is_measured(order):
+    protocol = {"scenario": ["single", "multi:8"]}
+    target = {"size_mb": 1.0, "scenario": "multi:8"}
+    assert order(protocol=protocol, target=[target]).plan.target
+    with pytest.raises(ConfigError, match=r"`target\[0\].scenario` is 'multi:8'"):
+        order(target=[target])
+
+
 LIMIT = {"accuracy_drop_points": 1.0}
 
 

@@ -121,6 +121,34 @@ def test_a_run_that_was_cut_off_goes_on_where_it_was(plan_with, edgebench, start
     assert again["cells"] == resumed["cells"]
 
 
+def test_a_plan_of_scenarios_has_a_cell_for_each_and_a_verdict_within_each(
+    plan_with, edgebench, brisk, tmp_path
+):
+    asked = brisk + 'scenario = ["single", "periodic:400"]\nbudget_s = 0.001\n'
+    asked = asked.replace("ci_ratio = 9.0", "ci_ratio = 1e-9")
+    limit = '[[target]]\nscenario = "periodic:400"\nlatency_p90_ms = 500.0\n'
+    bounded = "[[target]]\nscenario = 'single'\nlatency_p90_ms = 500.0\n"
+    plan = plan_with(TWO_VARIANTS + limit + bounded, protocol=asked)
+    printed = document(edgebench("run", plan, "--dry-run", "--json"))
+    assert [c["scenario"] for c in printed["cells"]] == ["single", "periodic:400"] * 2
+    whole = document(edgebench("run", plan, "--json", exit_code=0))
+    cells = {(cell["variant"], cell["scenario"]): cell for cell in whole["cells"]}
+    assert len(cells) == 4
+    for (variant, scenario), cell in cells.items():
+        assert cell["latency_ms"]["processes"] == 2
+        assert {"budget_exhausted", "ci_not_met"} <= set(cell["reasons"])
+        assert (cell["vs_reference"]["verdict"] is None) == (variant == "float")
+        assert cell["vs_reference"]["differs"] == []
+        assert (cell["deadlines"]["due"] is None) == (scenario == "single")
+    # A model of microseconds has no p90, but what several inferences together take bounds it.
+    assert cells["float", "single"]["latency_ms"]["p90"] is None
+    checked = {(t["variant"], t["scenario"]): t["verdict"] for t in whole["targets"]}
+    assert checked == dict.fromkeys(cells, "PASS")
+    assert whole["ship"]["local"]["cell"].endswith(".cpu")
+    table = (only_run(tmp_path / "results") / "table.md").read_text()
+    assert "periodic:400" in table
+
+
 METRICS = """
 def broken(outputs, y):
     return [float("nan")] * len(y)

@@ -1,12 +1,14 @@
 """From what was recorded of a cell to its joules, and back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from edgebench.core import EnergyRun, Reason, Recorded
+from edgebench.core import EnergyRun, Reason, Recorded, Status
 from edgebench.measure.energy.combine import combine
 from edgebench.measure.energy.estimate import estimate
-from edgebench.measure.energy.joules import Energy, Run
+from edgebench.measure.energy.joules import Energy, Joules, Run
 from edgebench.measure.energy.trace import Trace, Window
+from edgebench.measure.scenario import read_scenario
 from edgebench.runner import EnergyResult
 
 
@@ -55,7 +57,27 @@ def summarize_energy(recorded: Recorded) -> Energy | None:
     runs = estimates(recorded)
     if not runs:
         return None
-    return combine(runs) if len(runs) > 1 else runs[0]
+    found = combine(runs) if len(runs) > 1 else runs[0]
+    rate_hz = read_scenario(recorded.measurement.scenario).rate_hz
+    return found if rate_hz is None else _at_a_rate(found, rate_hz)
+
+
+def _at_a_rate(energy: Energy, rate_hz: float) -> Energy:
+    """With a doubt where the meter reads less than twice a period of the work.
+
+    Readings of power may then meet the same part of each period: nothing in them shows it. What
+    more time at work would not mend is no matter of a single run.
+    """
+    if energy.kind == "counter" or (energy.rate_hz or 0.0) >= 2 * rate_hz:
+        return energy
+    return replace(energy, gross_j=_doubted(energy.gross_j), dynamic_j=_doubted(energy.dynamic_j))
+
+
+def _doubted(joules: Joules) -> Joules:
+    if joules.value is None:
+        return joules
+    reasons = tuple(dict.fromkeys((*joules.reasons, Reason.N_EFF_LOW)))
+    return replace(joules, status=Status.SUSPECT, reasons=reasons)
 
 
 def _runs(recorded: Recorded) -> Iterator[tuple[Trace, Run]]:
