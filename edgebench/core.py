@@ -230,6 +230,7 @@ class DeviceProfile:
         accelerators: Of those that a runtime knows by name what it may have; None where it is not
             known, as of a kind that holds many boards.
         energy_source: Which meter of the board itself is read; None where there is none.
+        meter: Which meter at the host is read in its place, as `bench --meter` names it.
         traps: What spoils a measurement on this board, a sentence each.
     """
 
@@ -249,6 +250,7 @@ class DeviceProfile:
     temp_passive_c: float | None = None
     energy_source: str | None = None
     energy_scope: str | None = None
+    meter: str | None = None
     traps: tuple[str, ...] = ()
 
 
@@ -320,6 +322,8 @@ class MeasureProtocol:
         repeats_max: How often a process is run anew that was throttled or starved.
         cooldown_s: Pause before that.
         energy_runs: Launches of the energy pass, where there is a meter; 0 leaves it out.
+        energy_active_s: How long the first of them works; None for as long as the meter needs.
+        energy_idle_s: How long it rests before and after, likewise.
         profile: Whether the time of each operation is asked for, once a cell.
         governor: Of the processor's clock while the device is measured; None leaves what is there,
             as of the three that follow.
@@ -351,6 +355,8 @@ class MeasureProtocol:
     repeats_max: int = 0
     cooldown_s: float = 0.0
     energy_runs: int = 0
+    energy_active_s: float | None = None
+    energy_idle_s: float | None = None
     profile: bool = False
     governor: str | None = None
     power_mode: str | int | None = None
@@ -509,6 +515,9 @@ class EnergyRun:
         doubts: Why they deserve doubt.
         idle_before_ns: Begin and end on the clock of the readings; likewise the other two.
         events: What spoilt the run, as the device's monitors saw it.
+        chirp_ns: When all cores spun, before the rest, for a meter at the host to be found by.
+        lag_s: By how much the meter's answer trails the work, where that was measured.
+        clock_uncertainty_s: Of the offset between the clocks of the meter and of the device.
     """
 
     meter: str
@@ -524,6 +533,9 @@ class EnergyRun:
     idle_after_ns: tuple[int, int]
     inferences: int
     events: tuple[Reason, ...] = ()
+    chirp_ns: tuple[tuple[int, int], ...] = ()
+    lag_s: float | None = None
+    clock_uncertainty_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

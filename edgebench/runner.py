@@ -77,10 +77,17 @@ class WatchSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Windows:
-    """How long the device is idle before and after the energy pass, and at work in between."""
+    """How long the device is idle before and after the energy pass, and at work in between.
+
+    Attributes:
+        chirps: How often all cores spin for `pulse_s` and rest as long, before all else: a mark for
+            a meter whose clock is not the device's.
+    """
 
     idle_s: float = 10.0
     active_s: float = 20.0
+    chirps: int = 0
+    pulse_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,12 +194,17 @@ class StateResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyResult:
-    """The windows of the energy pass, each `(begin, end)` on the device's CLOCK_MONOTONIC."""
+    """The windows of the energy pass, each `(begin, end)` on the device's CLOCK_MONOTONIC.
+
+    Attributes:
+        chirp_ns: When all cores spun; empty where none was asked for, or a core came too late.
+    """
 
     idle_before_ns: tuple[int, int]
     active_ns: tuple[int, int]
     idle_after_ns: tuple[int, int]
     inferences: int
+    chirp_ns: tuple[tuple[int, int], ...] = ()
     is_watched: bool | None = None
 
 

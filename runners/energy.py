@@ -11,6 +11,7 @@ power in the same windows, whoever measured it.
 import array
 import time
 
+import chirp
 from latency import warm_up
 from scenario import pace
 
@@ -50,9 +51,10 @@ def _work_at(rate_hz, invoke, seconds):
 
 
 def measure(query, loop, windows, rate_hz=None):
-    """Warm up, then idle, active and idle once more; what is counted is queries."""
+    """Warm up, chirp where that is asked for, idle, work, idle; what is counted is queries."""
     query()
     _, typical_ns = warm_up(query, loop)
+    chirp_ns = chirp.sing(windows.get("chirps", 0), windows.get("pulse_s", 1.0))
     idle_before = _sleep(windows["idle_s"])
     if rate_hz:
         inferences, active = _work_at(rate_hz, query, windows["active_s"])
@@ -64,4 +66,5 @@ def measure(query, loop, windows, rate_hz=None):
         "active_ns": active,
         "idle_after_ns": idle_after,
         "inferences": inferences,
+        "chirp_ns": chirp_ns,
     }

@@ -27,6 +27,8 @@ TICK_S: Final = 0.1
 WINDOW_S: Final = 0.5
 # Share of a tick from which on a core counts as at work.
 AWAKE: Final = 0.1
+# The runner, and the cores of its chirp.
+RUNNERS: Final = (b"run.py", b"chirp.py")
 # A meter whose readings never change is taken for a broken one.
 NOISE: Final = 0.005
 
@@ -104,11 +106,28 @@ def _core_seconds(uid: int) -> float:
         if not entry.name.isdigit():
             continue
         with contextlib.suppress(OSError, ValueError):
-            if entry.stat().st_uid != uid or b"run.py" not in (entry / "cmdline").read_bytes():
+            if entry.stat().st_uid != uid:
+                continue
+            words = (entry / "cmdline").read_bytes()
+            if not any(name in words for name in RUNNERS):
                 continue
             for thread in (entry / "task").iterdir():
                 total_ns += int((thread / "schedstat").read_text().split()[0])
     return total_ns / 1e9
+
+
+@contextlib.contextmanager
+def followed(uid: int, tell: Callable[[float], None]) -> Iterator[Power]:
+    """Tell the power that the runner of a user takes, again and again while the block runs."""
+    power = Power(uid=uid, tell=tell)
+    stop = threading.Event()
+    thread = threading.Thread(target=power.follow, args=(stop,))
+    thread.start()
+    try:
+        yield power
+    finally:
+        stop.set()
+        thread.join()
 
 
 class Simulated:
@@ -191,18 +210,9 @@ class Simulated:
         """Write what the board takes, in the words of its own meter."""
         raise NotImplementedError
 
-    @contextlib.contextmanager
-    def powered(self, uid: int) -> Iterator[Power]:
+    def powered(self, uid: int) -> contextlib.AbstractContextManager[Power]:
         """Its power follows the runner of a user while the block runs."""
-        power = Power(uid=uid, tell=self.tell_power)
-        stop = threading.Event()
-        thread = threading.Thread(target=power.follow, args=(stop,))
-        thread.start()
-        try:
-            yield power
-        finally:
-            stop.set()
-            thread.join()
+        return followed(uid, self.tell_power)
 
     def remove(self) -> None:
         """The folder."""

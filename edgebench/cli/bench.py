@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edgebench.cli.desk import desk_at
-from edgebench.cli.plan import A_PATH, JSON, OUT
+from edgebench.cli.plan import A_PATH, JSON, METER, OUT
 
 
 def named_shape(text: str) -> tuple[str, tuple[int, ...]]:
@@ -73,6 +73,7 @@ def named_range(text: str) -> tuple[str, tuple[float, float]]:
     help="Values that are generated.",
 )
 @click.option("--preset", default="quick", show_default=True, help="quick, standard or strict.")
+@METER
 @OUT
 @JSON
 def bench(

@@ -5,7 +5,7 @@ import json
 import click
 
 from edgebench.cli.desk import asker
-from edgebench.cli.plan import JSON
+from edgebench.cli.plan import JSON, METER
 
 
 @click.group()
@@ -36,16 +36,20 @@ def list_devices(as_json: bool) -> None:
 @click.argument("address")
 @click.option("--profile", help="What kind of board it is; else its own facts say.")
 @click.option("--password-env", help="The environment variable that holds its password.")
-def add(name: str, address: str, profile: str | None, password_env: str | None) -> None:
+@METER
+def add(name: str, address: str, **options: str | None) -> None:
     """Keep a device under NAME; ADDRESS is local://, ssh://user@host:port or replay://FILE."""
     from edgebench.device.inventory import Entry, add_entry
     from edgebench.device.profile import load_profile
     from edgebench.device.transport import open_transport
+    from edgebench.measure.meters.host_registry import host_meter
 
     open_transport(address).close()
-    if profile is not None:
+    if (profile := options["profile"]) is not None:
         load_profile(profile)
-    add_entry(Entry(name=name, address=address, profile=profile, password_env=password_env))
+    if (meter := options["meter"]) is not None:
+        host_meter(meter)
+    add_entry(Entry(name=name, address=address, **options))
 
 
 @device.command("remove")

@@ -11,6 +11,7 @@ from edgebench.cli.desk import desk_at
 A_PATH = click.Path(path_type=Path)
 OUT = click.option("--out", type=A_PATH, default=Path("results"), help="Where runs land.")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+METER = click.option("--meter", help="At this machine: tasmota:HOST, joulescope, trace:SCOPE, ...")
 VARIANT = click.option("--variant", "variants", multiple=True, help="Only this variant.")
 
 

@@ -60,6 +60,19 @@ def show(run: Path, as_json: bool) -> None:
 
 
 @results.command()
+@click.argument("run", type=A_PATH)
+@click.option("--trace", type=A_PATH, required=True, help="What the instrument wrote.")
+@click.option("--device", help="Whose power it is, where the run has several such devices.")
+@JSON
+def energy(run: Path, trace: Path, device: str | None, as_json: bool) -> None:
+    """Give RUN, measured with the meter trace:SCOPE, what another instrument recorded."""
+    from edgebench.cli.show import show_outcome
+    from edgebench.workflow.recordings import add_recording
+
+    show_outcome(add_recording(run, trace, device=device), as_json=as_json)
+
+
+@results.command()
 @click.argument("runs", type=A_PATH, nargs=-1, required=True)
 @click.option("--to", "target", required=True, help="A file: x.csv or x.md.")
 def export(runs: tuple[Path, ...], target: str) -> None:

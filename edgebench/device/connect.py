@@ -62,6 +62,17 @@ def refreshed(device: Device) -> Device:
     return replace(device, facts={**device.facts, **facts})
 
 
+def meter_of(name_or_address: str, *, profile: str | None = None) -> str | None:
+    """The meter at the host that a device of the inventory, or a named profile, is read by.
+
+    Raises:
+        ConfigError: No such device or profile.
+    """
+    entry = _entry(name_or_address)
+    chosen = profile or entry.profile
+    return entry.meter or (load_profile(chosen).meter if chosen else None)
+
+
 def _entry(name_or_address: str) -> Entry:
     if "://" in name_or_address:
         return Entry(name=name_or_address, address=name_or_address)

@@ -28,6 +28,7 @@ class Entry:
     Attributes:
         profile: None to take what the device's facts propose.
         password_env: Name of the environment variable that holds the password of its login.
+        meter: What its power is read by, where that hangs on the host: `tasmota:192.0.2.9`.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -36,6 +37,7 @@ class Entry:
     address: str
     profile: str | None = None
     password_env: str | None = None
+    meter: str | None = None
 
 
 _ENTRY: Final = TypeAdapter(Entry)
@@ -120,6 +122,7 @@ def _write(entries: Mapping[str, Entry]) -> None:
             "address": entry.address,
             "profile": entry.profile,
             "password_env": entry.password_env,
+            "meter": entry.meter,
         }
         # A JSON string is a TOML basic string, as long as nothing beyond U+FFFF is escaped.
         lines += [f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in fields.items() if v]

@@ -37,10 +37,12 @@ from edgebench.device.settings import Wanted
 from edgebench.device.steady import LEASE_S, steady
 from edgebench.errors import ConfigError, DeviceError, DeviceLost, JobFailed
 from edgebench.measure.agreement import agreement, is_wrong
+from edgebench.measure.attached import Attached, attached
 from edgebench.measure.blocks import measure_blocks
 from edgebench.measure.cell import Task, begin, ended, is_finished, restated
 from edgebench.measure.energy_blocks import measure_energies
 from edgebench.measure.meters import choice
+from edgebench.measure.meters.host import HostMeter
 from edgebench.measure.placement import fell_back
 from edgebench.measure.session import Bench, compute_outputs, measure_memory, measure_profile
 from edgebench.measure.state import cores, monitors
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 
-def measure_device(
+def measure_device(  # noqa: PLR0913 - a keyword for each thing that only some measure with
     device: Device,
     tasks: Sequence[Task],
     protocol: MeasureProtocol,
@@ -58,12 +60,14 @@ def measure_device(
     kept: Mapping[str, Recorded],
     cache: Path,
     progress: Progress,
+    meter: HostMeter | None = None,
 ) -> Iterator[Recorded]:
     """Measure every task that is not finished, and yield each cell whenever it has changed.
 
     Args:
         kept: Cells of an earlier, broken run; what they hold is not measured again.
         cache: Where runtimes for boards are kept on the host.
+        meter: One that hangs on the host, open; it is read in the place of the device's own.
 
     Raises:
         DeviceLost: The device stayed away for longer than its patience.
@@ -73,7 +77,8 @@ def measure_device(
     for name in end_leftovers(device):
         progress(f"{device.name}: ended {name}, which an earlier run had left at work")
     open_tasks = [t for t in tasks if not is_finished(cells[t.job.key].measurement)]
-    benches, broken = _provision_all(device, open_tasks, cache, progress)
+    outside = None if meter is None else attached(meter)
+    benches, broken = _provision_all(device, open_tasks, cache, progress, outside)
     with _settled(device, benches, protocol, progress) as settled:
         for task in open_tasks:
             if task.job.runtime in settled:
@@ -142,7 +147,11 @@ def _first(
 
 
 def _provision_all(
-    device: Device, tasks: Sequence[Task], cache: Path, progress: Progress
+    device: Device,
+    tasks: Sequence[Task],
+    cache: Path,
+    progress: Progress,
+    outside: Attached | None,
 ) -> tuple[dict[str, Bench], dict[str, DeviceError]]:
     benches: dict[str, Bench] = {}
     broken: dict[str, DeviceError] = {}
@@ -153,7 +162,7 @@ def _provision_all(
             tools=(*monitors.tools(), *choice.tools()),
         )
     )
-    watches, meter = monitors.arm(listing, device.profile), choice.choose(listing)
+    watches, meter = monitors.arm(listing, device.profile), outside or choice.choose(listing)
     rest = patiently(lambda: look_calm(device.transport))
     for runtime in dict.fromkeys(task.job.runtime for task in tasks):
         try:

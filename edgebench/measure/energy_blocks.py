@@ -1,5 +1,6 @@
 """Energy in blocks: in each, every cell runs once, as a process of its own, in shuffled order."""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -7,9 +8,18 @@ from typing import Final
 
 from edgebench.core import EnergyRun, Job, MeasureProtocol, Progress, Reason, Recorded
 from edgebench.errors import JobFailed
+from edgebench.measure.attached import Attached
 from edgebench.measure.cell import Task
+from edgebench.measure.energy.aligned import Aligned, by_pings
+from edgebench.measure.energy.chirp import PULSES, pulse_s
 from edgebench.measure.energy.joules import Energy
-from edgebench.measure.energy.lengths import ACTIVE_MAX_S, Length, window_length
+from edgebench.measure.energy.lengths import (
+    ACTIVE_MAX_S,
+    LAG_S,
+    WALL_LAG_S,
+    Length,
+    window_length,
+)
 from edgebench.measure.energy.recorded import estimates, record_of, run_of
 from edgebench.measure.energy.trace import Trace
 from edgebench.measure.launched import ran
@@ -19,7 +29,8 @@ from edgebench.measure.session import Bench, asked_of, watched_by
 from edgebench.measure.state.cores import cores_for
 from edgebench.measure.state.monitor import Finding, Seen, Watch
 from edgebench.measure.state.monitors import judged, watch_spec
-from edgebench.runner import Windows
+from edgebench.measure.watched import Watched
+from edgebench.runner import EnergyResult, RunnerJob, Windows
 
 # What more time at work can mend.
 TOO_SHORT: Final = frozenset({Reason.CI_NOT_MET, Reason.N_EFF_LOW, Reason.DELTA_BELOW_NOISE})
@@ -59,12 +70,18 @@ def measure_energies(
 
 
 def _one_run(
-    bench: Bench, meter: Meter, task: Task, protocol: MeasureProtocol, recorded: Recorded
+    bench: Bench,
+    meter: Meter | Attached,
+    task: Task,
+    protocol: MeasureProtocol,
+    recorded: Recorded,
 ) -> Recorded:
-    active_s = _active_s(meter, estimates(recorded))
+    lags_s = [run.lag_s for run in recorded.measurement.energy or () if run.lag_s is not None]
+    length = length_of(meter, protocol, least_lag_s=max(lags_s, default=0.0))
+    length = replace(length, active_s=_active_s(length.active_s, estimates(recorded)))
     try:
         run, trace = measure_energy(
-            bench, meter, task.job, protocol, inputs=task.sample, active_s=active_s
+            bench, meter, task.job, protocol, inputs=task.sample, length=length
         )
     except JobFailed as error:
         missing = {**recorded.measurement.missing, "energy": Reason(error.reason)}
@@ -78,9 +95,8 @@ def _one_run(
     )
 
 
-def _active_s(meter: Meter, so_far: Sequence[Energy]) -> float:
+def _active_s(base_s: float, so_far: Sequence[Energy]) -> float:
     """How long to work: as long as the meter needs, and twice as long after a run too short."""
-    base_s = length_of(meter).active_s
     if not so_far:
         return base_s
     last = so_far[-1]
@@ -91,28 +107,61 @@ def _active_s(meter: Meter, so_far: Sequence[Energy]) -> float:
 
 def measure_energy(
     bench: Bench,
-    meter: Meter,
+    meter: Meter | Attached,
     job: Job,
     protocol: MeasureProtocol,
     *,
     inputs: Path,
-    active_s: float,
+    length: Length,
 ) -> tuple[EnergyRun, Trace]:
-    """One process of the energy pass, and what the meter read; raises as `measure_latency` does.
+    """One process of the energy pass, and what the meter read; raises as `measure_latency` does."""
+    asked = _asked(bench, meter, job, protocol, inputs=inputs, length=length)
+    launch = functools.partial(_launched, bench, job, protocol, asked)
+    if isinstance(meter, Meter):
+        found, watched = launch()
+        aligned = Aligned(trace=meter.trace(watched.readings))
+    else:
+        (found, watched), trace, alignment = meter.beside(
+            launch, bench.device, python=bench.launch.argv[0]
+        )
+        aligned = by_pings(trace, alignment, found.chirp_ns)
+    events = judged(bench.watches, Seen.of_windows(watched.readings, found)).invalid
+    run = run_of(found, events=events)
+    name = meter.name if isinstance(meter, Meter) else meter.description.name
+    return record_of(aligned, run, meter=name, spins=found.chirp_ns), aligned.trace
 
-    Args:
-        active_s: How long the device infers without a pause, between two rests.
-    """
-    length = length_of(meter)
-    asked = replace(
+
+def _asked(
+    bench: Bench,
+    meter: Meter | Attached,
+    job: Job,
+    protocol: MeasureProtocol,
+    *,
+    inputs: Path,
+    length: Length,
+) -> RunnerJob:
+    """The job document: a device reads its own meter, and chirps for one that hangs on the host."""
+    windows = Windows(idle_s=length.idle_s, active_s=length.active_s)
+    watches = bench.watches
+    if isinstance(meter, Meter):
+        watches = (*watches, Watch(sources=meter.sources, judge=lambda _: Finding()))
+    else:
+        pulse = pulse_s(meter.description.rate_hz)
+        windows = replace(windows, chirps=PULSES, pulse_s=pulse)
+    return replace(
         asked_of(bench, job, protocol, kind="energy", inputs=inputs),
-        watch=watch_spec(
-            (*bench.watches, Watch(sources=meter.sources, judge=lambda _: Finding())),
-            cpus=cores_for(job.threads, bench.clusters).watcher,
-        ),
-        windows=Windows(idle_s=length.idle_s, active_s=active_s),
+        watch=watch_spec(watches, cpus=cores_for(job.threads, bench.clusters).watcher),
+        windows=windows,
     )
-    whole_s = protocol.warmup_min_s + 2 * length.idle_s + active_s
+
+
+def _launched(
+    bench: Bench, job: Job, protocol: MeasureProtocol, asked: RunnerJob
+) -> tuple[EnergyResult, Watched]:
+    """The windows of one process, and what was read beside it."""
+    windows = asked.windows
+    chirp_s = 2 * windows.chirps * windows.pulse_s
+    whole_s = protocol.warmup_min_s + chirp_s + 2 * windows.idle_s + windows.active_s
     patient = replace(protocol, timeout_s=protocol.timeout_s + whole_s)
     with ran(
         bench.device,
@@ -127,12 +176,31 @@ def measure_energy(
     if found is None:
         msg = "The runner answered an energy pass without its windows."
         raise JobFailed(msg, reason=Reason.RUNTIME_ERROR)
-    events = judged(bench.watches, Seen.of_windows(watched.readings, found)).invalid
-    trace = meter.trace(watched.readings)
-    return record_of(trace, run_of(found, events=events), meter=meter.name), trace
+    return found, watched
 
 
-def length_of(meter: Meter) -> Length:
-    """How long the device works and rests for a meter, to begin with."""
-    period_s = max(source.period_s for source in meter.sources)
-    return window_length(meter.kind, 1 / period_s)
+def length_of(
+    meter: Meter | Attached, protocol: MeasureProtocol, *, least_lag_s: float = 0.0
+) -> Length:
+    """How long the device works and rests for a meter, to begin with.
+
+    Args:
+        least_lag_s: What is known of the meter's lag.
+    """
+    if isinstance(meter, Meter):
+        period_s = max(source.period_s for source in meter.sources)
+        length = window_length(meter.kind, 1 / period_s)
+    else:
+        about = meter.description
+        lag_s = WALL_LAG_S if about.scope == "wall_ac" else LAG_S
+        length = window_length(
+            about.kind,
+            about.rate_hz,
+            scope=about.scope,
+            resolution_w=about.resolution,
+            lag_s=max(lag_s, least_lag_s),
+        )
+    return Length(
+        active_s=protocol.energy_active_s or length.active_s,
+        idle_s=protocol.energy_idle_s or length.idle_s,
+    )

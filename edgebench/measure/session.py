@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from edgebench.core import (
@@ -27,6 +26,7 @@ from edgebench.device.files import deliver
 from edgebench.device.patience import patiently
 from edgebench.device.provision import Launch
 from edgebench.errors import DeviceFull, JobFailed
+from edgebench.measure.attached import Attached
 from edgebench.measure.launched import Done, ran
 from edgebench.measure.meters.choice import NONE
 from edgebench.measure.meters.meter import Absent, Meter
@@ -74,7 +74,7 @@ class Bench:
     launch: Launch
     watches: tuple[Watch, ...] = ()
     rest: Calm = field(default_factory=Calm)
-    meter: Meter | Absent = NONE
+    meter: Meter | Attached | Absent = NONE
     stands: Mapping[str, JsonValue] = field(default_factory=dict)
     is_steady: bool = True
     clusters: tuple[tuple[int, ...], ...] = ()

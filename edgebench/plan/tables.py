@@ -45,6 +45,7 @@ class PlanDevice:
     """`[[device]]`: a name of the inventory, or a name with an address of its own.
 
     Attributes:
+        meter: What its power is read by, where that hangs on the host: `tasmota:192.0.2.9`.
         accelerators: Every variant is measured on each of them, and on the CPU.
         power_mode: In the place of the protocol's, as the two that follow; None for the protocol's.
     """
@@ -55,6 +56,7 @@ class PlanDevice:
     address: str | None = None
     profile: str | None = None
     runtime: Literal["litert", "tflite-runtime", "onnxruntime"] | None = None
+    meter: str | None = None
     accelerators: tuple[str, ...] = ()
     power_mode: StrictStr | StrictInt | None = None
     jetson_clocks: StrictBool | None = None

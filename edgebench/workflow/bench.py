@@ -6,15 +6,13 @@ from itertools import product
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import JsonValue, TypeAdapter
 
 from edgebench.compress.inspect import read_artifact
 from edgebench.core import Artifact, Device, Format, Job, Reason
-from edgebench.device.connect import connect
 from edgebench.errors import ConfigError, DeviceError, JobFailed
 from edgebench.measure.cell import Task
+from edgebench.measure.energy.combine import RUNS_MIN
 from edgebench.measure.tasks import Feed, serve
 from edgebench.results.store import CellSpec, RunDocument, create_run
 from edgebench.workflow.accelerators import accelerators_for, check_accelerator
@@ -28,8 +26,11 @@ from edgebench.workflow.cells import (
     spec_of,
 )
 from edgebench.workflow.environment import host_environment, now
-from edgebench.workflow.order import Desk, resolve_protocol
+from edgebench.workflow.inputs import read_inputs, samples_of
+from edgebench.workflow.meters import Here, reached
+from edgebench.workflow.order import Desk
 from edgebench.workflow.outcome import Outcome, outcome_of, write_tables
+from edgebench.workflow.protocol import resolve_protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class BenchRequest:
         ranges: Lowest and highest value to be generated, by input name.
         accelerator: Where it is not the CPU, the CPU is measured beside it.
         profile: Whether the time of each operation is asked for, whatever the preset says.
+        meter: What the device's power is read by at the host; a preset without an energy pass has
+            one then.
     """
 
     models: tuple[Path, ...]
@@ -57,6 +60,7 @@ class BenchRequest:
     seed: int = 0
     profile: bool = False
     scenario: tuple[str, ...] = ("single",)
+    meter: str | None = None
 
 
 _REQUEST: Final = TypeAdapter(BenchRequest)
@@ -73,21 +77,25 @@ def bench_files(request: BenchRequest, desk: Desk) -> Outcome:
         **({"profile": True} if request.profile else {}),
     }
     protocol = resolve_protocol(table, source="bench")
-    device = _reach(request, desk)
-    run = RunDocument(
-        command="bench",
-        name="bench",
-        created=now(),
-        base=str(Path.cwd()),
-        plan={key: _plain(value) for key, value in asdict(request).items()},
-        protocol=asdict(protocol),
-        host=host_environment(),
-        devices={device.name: {"profile": device.profile.name, "facts": dict(device.facts)}},
-        seed=request.seed,
-    )
-    folder = create_run(desk.out, run)
-    desk.progress(f"run: {folder}")
-    return _go(replace(request, scenario=protocol.scenario), feeds, device, folder, run, desk)
+    if request.meter is not None and protocol.energy_runs == 0:
+        protocol = replace(protocol, energy_runs=RUNS_MIN)
+    with reached(request.device, protocol, desk, asked=request.meter) as here:
+        device = _named(here, request)
+        run = RunDocument(
+            command="bench",
+            name="bench",
+            created=now(),
+            base=str(Path.cwd()),
+            plan={key: _plain(value) for key, value in asdict(request).items()},
+            protocol=asdict(protocol),
+            host=host_environment(),
+            devices={device.name: {"profile": device.profile.name, "facts": dict(device.facts)}},
+            seed=request.seed,
+        )
+        folder = create_run(desk.out, run)
+        desk.progress(f"run: {folder}")
+        asked = replace(request, scenario=protocol.scenario)
+        return _go(asked, feeds, here, folder, run, desk)
 
 
 def resume_bench(folder: Path, run: RunDocument, desk: Desk) -> Outcome:
@@ -99,30 +107,30 @@ def resume_bench(folder: Path, run: RunDocument, desk: Desk) -> Outcome:
         models=tuple(base / path for path in asked.models),
         inputs=base / asked.inputs if asked.inputs else None,
     )
-    return _go(request, _feeds(request), _reach(request, desk), folder, run, desk)
+    feeds = _feeds(request)
+    protocol = resolve_protocol(run.protocol, source="run.json")
+    with reached(request.device, protocol, desk, asked=request.meter) as here:
+        return _go(request, feeds, here, folder, run, desk)
 
 
 def _feeds(request: BenchRequest) -> list[tuple[Artifact, Feed]]:
     return [_feed(request, artifact) for artifact in _read(request)]
 
 
-def _reach(request: BenchRequest, desk: Desk) -> Device:
-    device = connect(request.device, password=desk.password)
-    return replace(device, name=device_name(request.device))
+def _named(here: Here, request: BenchRequest) -> Device:
+    return replace(here.device, name=device_name(request.device))
 
 
 def _go(
     request: BenchRequest,
     feeds: Sequence[tuple[Artifact, Feed]],
-    device: Device,
+    here: Here,
     folder: Path,
     run: RunDocument,
     desk: Desk,
 ) -> Outcome:
-    try:
-        carry_out(folder, run, [_bill(request, feeds, device, desk)], desk)
-    finally:
-        device.transport.close()
+    bill = replace(_bill(request, feeds, _named(here, request), desk), meter=here.meter)
+    carry_out(folder, run, [bill], desk)
     outcome = outcome_of(folder)
     write_tables(outcome)
     return outcome
@@ -137,19 +145,6 @@ def device_name(device: str) -> str:
     if device.startswith("local://"):
         return "this-machine"
     return device.partition("://")[2].rpartition("@")[2] or device
-
-
-def read_inputs(path: Path) -> dict[str, NDArray[np.generic]]:
-    """The user's arrays by input name."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except FileNotFoundError as error:
-        msg = f"There is no file {str(path)!r}."
-        raise ConfigError(msg) from error
-    except (OSError, ValueError) as error:
-        msg = f"{str(path)!r} is no .npz of plain arrays: {error}."
-        raise ConfigError(msg, hint="numpy.savez('inputs.npz', image=array) writes one.") from error
 
 
 def _read(request: BenchRequest) -> tuple[Artifact, ...]:
@@ -231,57 +226,6 @@ def _task(job: Job, feed: Feed, desk: Desk, *, is_reference: bool) -> Task | Set
         twin=served.outputs,
         is_reference=is_reference,
         inputs_made=served.made,
-    )
-
-
-def samples_of(
-    arrays: Mapping[str, NDArray[np.generic]],
-    artifact: Artifact,
-    shapes: Mapping[str, tuple[int, ...]],
-) -> dict[str, NDArray[np.generic]]:
-    """The user's arrays with the sample as their first axis.
-
-    An array of just the input's shape is one sample; one with an axis more in front, or with a
-    longer first axis than the input's batch of 1, is a sample each.
-    """
-    samples = {}
-    for spec in artifact.inputs:
-        name = spec.name if spec.name in arrays else ""
-        if len(artifact.inputs) == 1 and len(arrays) == 1:
-            name = next(iter(arrays))
-        if name not in arrays:
-            msg = f"The inputs file has no array for the input {spec.name!r}."
-            raise ConfigError(msg, hint=f"It has: {', '.join(arrays)}.")
-        array = arrays[name]
-        shape = _resolved(spec.shape, shapes.get(spec.name))
-        if shape is None or _fits(array.shape, shape):
-            samples[spec.name] = array[None]
-        elif _fits(array.shape[1:], shape) or (
-            shape[:1] == (1,) and _fits(array.shape[1:], shape[1:])
-        ):
-            samples[spec.name] = array
-        else:
-            msg = (
-                f"The array {name!r} is {array.shape}; the input {spec.name!r} takes {spec.shape}."
-            )
-            raise ConfigError(msg, hint="A free axis is 1 unless --shape says otherwise.")
-    return samples
-
-
-def _resolved(
-    shape: tuple[int | None, ...] | None, asked: tuple[int, ...] | None
-) -> tuple[int | None, ...] | None:
-    """A free first axis is a batch of 1; other free axes take what the array has."""
-    if asked is not None:
-        return asked
-    if shape and shape[0] is None:
-        return (1, *shape[1:])
-    return shape
-
-
-def _fits(have: tuple[int, ...], want: tuple[int | None, ...]) -> bool:
-    return len(have) == len(want) and all(
-        w is None or h == w for h, w in zip(have, want, strict=True)
     )
 
 

@@ -12,6 +12,7 @@ from edgebench.device.provision import runtime_for
 from edgebench.errors import ConfigError, DeviceError, DeviceLost
 from edgebench.measure.campaign import measure_device
 from edgebench.measure.cell import Task, begin, ended, is_finished, reopened
+from edgebench.measure.meters.host import HostMeter
 from edgebench.results.store import (
     CellSpec,
     RunDocument,
@@ -20,7 +21,8 @@ from edgebench.results.store import (
     write_run,
 )
 from edgebench.runner import READS
-from edgebench.workflow.order import Desk, resolve_protocol
+from edgebench.workflow.order import Desk
+from edgebench.workflow.protocol import resolve_protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class Bill:
     Attributes:
         device: None where it could not be reached; its cells stay open.
         settings: Values of the protocol that the device has of its own.
+        meter: That hangs on the host, open.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Bill:
     tasks: tuple[Task, ...] = ()
     settled: tuple[Settled, ...] = ()
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
+    meter: HostMeter | None = None
 
 
 def bill_of(
@@ -159,6 +163,12 @@ def _measure(folder: Path, run: RunDocument, bill: Bill, desk: Desk) -> None:
         if before is not None and before.measurement.sha256 == task.job.artifact.sha256:
             kept[task.job.key] = reopened(before)
     for recorded in measure_device(
-        bill.device, bill.tasks, protocol, kept=kept, cache=desk.cache, progress=desk.progress
+        bill.device,
+        bill.tasks,
+        protocol,
+        kept=kept,
+        cache=desk.cache,
+        progress=desk.progress,
+        meter=bill.meter,
     ):
         keep(recorded)

@@ -4,13 +4,10 @@ All that can be known to be wrong is known here, before anything slow starts.
 """
 
 import difflib
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-
-from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from edgebench.compress.lint import RULES
 from edgebench.compress.recipe import check, parse_step
@@ -22,13 +19,11 @@ from edgebench.device.profile import load_profile
 from edgebench.device.settings import check_fan
 from edgebench.device.transport import open_transport
 from edgebench.errors import ConfigError
-from edgebench.measure.protocol import PRESETS
-from edgebench.measure.scenario import read_scenario, scenario_name
-from edgebench.plan import Plan, PlanDevice, PlanVariant, explain
+from edgebench.measure.meters.host_registry import host_meter
+from edgebench.plan import Plan, PlanDevice, PlanVariant
 from edgebench.workflow import accelerators
+from edgebench.workflow.protocol import resolve_protocol
 from edgebench.workflow.sources import check_files, check_sources
-
-_PROTOCOL: Final = TypeAdapter(MeasureProtocol)
 
 # What a model can become, when the plan does not say.
 BECOMES: Final[Mapping[Format, tuple[Format, ...]]] = {
@@ -37,29 +32,6 @@ BECOMES: Final[Mapping[Format, tuple[Format, ...]]] = {
     Format.ONNX: (Format.ONNX,),
     Format.TFLITE: (Format.TFLITE,),
 }
-
-# Of each value of a protocol, the bound, and whether the bound itself is allowed.
-LOWEST: Final[Mapping[str, tuple[int, bool]]] = {
-    "seed": (0, True),
-    "blocks_min": (2, True),
-    "ci_ratio": (0, False),
-    "margin_ratio": (0, False),
-    "warmup_min_invokes": (1, True),
-    "warmup_min_s": (0, True),
-    "sample_min_invokes": (2, True),
-    "sample_min_s": (0, True),
-    "memory_processes": (1, True),
-    "timeout_s": (0, False),
-    "budget_s": (0, False),
-}
-SWITCHES: Final = ("profile", "jetson_clocks")
-WORDS: Final = ("preset", "governor", "power_mode", "fan", "scenario")
-# The first may not be above the second.
-PAIRS: Final = (
-    ("blocks_min", "blocks_max"),
-    ("warmup_min_s", "warmup_max_s"),
-    ("sample_min_s", "sample_max_s"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +105,7 @@ def order_of(
     for device in wanted:
         _check_device(device)
         accelerators.check_device(device, _targets(recipes))
+        _check_meter(device, protocol)
     order = Order(
         name=name,
         plan=_narrowed(plan, recipes),
@@ -143,90 +116,6 @@ def order_of(
     )
     _check_rows(order)
     return order
-
-
-def resolve_protocol(table: Mapping[str, JsonValue], *, source: str) -> MeasureProtocol:
-    """A preset with the values that stand beside it.
-
-    Raises:
-        ConfigError: A value is none that can be measured with; key, value and bound are named.
-    """
-    preset = str(table.get("preset", "standard"))
-    if preset not in PRESETS:
-        msg = f"{source}: `protocol.preset` is {preset!r}."
-        raise ConfigError(msg, hint=f"Presets: {', '.join(PRESETS)}.")
-    try:
-        named = table.get("scenario")
-        table = {**table, "scenario": [named]} if isinstance(named, str) else table
-        protocol = _PROTOCOL.validate_python({**asdict(PRESETS[preset]), **table})
-    except ValidationError as error:
-        raise ConfigError(explain(error, MeasureProtocol, source=f"{source}, protocol")) from error
-    _check_words(table, source=source)
-    _check_numbers(table, source=source)
-    _check_bounds(protocol, source=source)
-    check_fan(protocol.fan, source=f"{source}, protocol")
-    return replace(protocol, scenario=_scenarios(protocol, source=source))
-
-
-def _check_words(table: Mapping[str, JsonValue], *, source: str) -> None:
-    """Pydantic takes 1 for `true`, and `true` for 1; none is what was meant."""
-    for key in SWITCHES:
-        if not isinstance(table.get(key, False), bool):
-            msg = f"{source}: `protocol.{key}` is {table[key]!r}; it must be true or false."
-            raise ConfigError(msg)
-    for key in WORDS:
-        if isinstance(table.get(key), bool):
-            msg = f"{source}: `protocol.{key}` is {table[key]!r}; it must be a name."
-            raise ConfigError(msg)
-
-
-def _check_numbers(table: Mapping[str, JsonValue], *, source: str) -> None:
-    """Pydantic takes `true` for 1 and `"4"` for 4; neither is what was meant."""
-    for key, value in table.items():
-        if key in {*SWITCHES, *WORDS} or (key == "budget_s" and value is None):
-            continue
-        for number in value if isinstance(value, (list, tuple)) else [value]:
-            is_number = isinstance(number, (int, float)) and math.isfinite(number)
-            if not is_number or isinstance(number, bool):
-                msg = f"{source}: `protocol.{key}` is {value!r}; it must be a finite number."
-                raise ConfigError(msg)
-
-
-def _check_bounds(protocol: MeasureProtocol, *, source: str) -> None:
-    threads, values = list(protocol.threads), asdict(protocol)
-    if not threads or min(threads) < 1 or len(set(threads)) < len(threads):
-        msg = f"{source}: `protocol.threads` is {threads}; each must be at least 1, and stand once."
-        raise ConfigError(msg)
-    for key, (bound, is_allowed) in LOWEST.items():
-        if values[key] is None:
-            continue
-        if values[key] < bound or (values[key] == bound and not is_allowed):
-            words = "at least" if is_allowed else "above"
-            msg = f"{source}: `protocol.{key}` is {values[key]}; it must be {words} {bound}."
-            raise ConfigError(msg)
-    for low, high in PAIRS:
-        if values[high] < values[low]:
-            msg = (
-                f"{source}: `protocol.{high}` is {values[high]}; it must be at least the "
-                f"`{low}` of {values[low]}."
-            )
-            raise ConfigError(msg, hint="What is not set comes from the preset.")
-
-
-def _scenarios(protocol: MeasureProtocol, *, source: str) -> tuple[str, ...]:
-    """The scenarios by their one name each, in which the protocol has time for two queries."""
-    where = f"{source}: `protocol.scenario` is {list(protocol.scenario)}"
-    scenarios = [read_scenario(text) for text in protocol.scenario]
-    names = tuple(scenario_name(scenario) for scenario in scenarios)
-    if not names or len(set(names)) < len(names):
-        msg = f"{where}; there must be one, and each stands once."
-        raise ConfigError(msg)
-    for scenario, name in zip(scenarios, names, strict=True):
-        queries = (scenario.rate_hz or math.inf) * protocol.sample_max_s
-        if queries < 2:
-            msg = f"{where}; of {name} come {queries:.1f} queries in `sample_max_s`, and 2 must."
-            raise ConfigError(msg, hint="Raise `sample_max_s`, or the rate.")
-    return names
 
 
 def _recipe(
@@ -294,6 +183,15 @@ def _check_device(device: PlanDevice) -> None:
         address = inventory[device.name].address
     # Reads the address and connects to nothing.
     open_transport(address).close()
+
+
+def _check_meter(device: PlanDevice, protocol: MeasureProtocol) -> None:
+    if device.meter is None:
+        return
+    host_meter(device.meter)
+    if protocol.energy_runs == 0:
+        msg = f"The device {device.name!r} has a meter, and `protocol.energy_runs` is 0."
+        raise ConfigError(msg, hint="Raise it to 3 or more, or take the preset `standard`.")
 
 
 def _check_rows(order: Order) -> None:

@@ -1,20 +1,19 @@
 """`run`, `run --resume` and `compress`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
-from typing import Final
 
 from pydantic import JsonValue
 
 from edgebench.core import Artifact, Device, Format, Job, Reason, Status
 from edgebench.data import inputs_for
-from edgebench.device.connect import connect
 from edgebench.errors import DeviceError, JobFailed
 from edgebench.measure.cell import PASSING, Task
+from edgebench.measure.meters.host import HostMeter
 from edgebench.measure.tasks import Feed, Served, serve
-from edgebench.plan import PlanDevice, plan_from, read_plan
+from edgebench.plan import plan_from, read_plan
 from edgebench.results.store import (
     CellSpec,
     RunDocument,
@@ -42,39 +41,13 @@ from edgebench.workflow.cells import (
     Settled,
     bill_of,
     carry_out,
-    check_runtime,
-    pick_runtime,
     spec_of,
 )
 from edgebench.workflow.environment import host_environment, now
+from edgebench.workflow.meters import opened_meters
 from edgebench.workflow.order import Desk, Order, order_of
 from edgebench.workflow.outcome import Outcome, outcome_of, write_tables
-
-# tflite-runtime 2.14 computes per-channel dynamic fully-connected layers wrongly, without an error.
-OLD_TFLITE: Final = Compat({"tflite-2.14"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
-    """A device of the plan that answered, or did not.
-
-    Attributes:
-        device: None where it could not be reached.
-        runtimes: By format; where the device has none, why.
-    """
-
-    wanted: PlanDevice
-    device: Device | None
-    runtimes: Mapping[Format, str | DeviceError]
-
-    @property
-    def name(self) -> str:
-        """Its name in the plan."""
-        return self.wanted.name
-
-    def compat(self, target: Format) -> Compat:
-        """What a variant must heed to be right on this device."""
-        return OLD_TFLITE if self.runtimes.get(target) == "tflite-runtime" else Compat()
+from edgebench.workflow.reach import Reached, reach
 
 
 def read_order(path: Path, *, devices: Sequence[str] = (), variants: Sequence[str] = ()) -> Order:
@@ -130,9 +103,10 @@ def run_plan(
         host=host_environment(),
         seed=order.protocol.seed,
     )
-    folder = create_run(desk.out, document)
-    desk.progress(f"run: {folder}")
-    return _go(order, samples, folder, document, desk)
+    with opened_meters(order) as meters:
+        folder = create_run(desk.out, document)
+        desk.progress(f"run: {folder}")
+        return _go(order, samples, folder, document, desk, meters)
 
 
 def resume_run(folder: Path, desk: Desk) -> Outcome:
@@ -145,7 +119,8 @@ def resume_run(folder: Path, desk: Desk) -> Outcome:
         return resume_bench(folder, run, desk)
     plan = plan_from(run.plan, source=f"the plan of {run.name!r}")
     order = order_of(plan, base=Path(run.base), name=run.name)
-    return _go(order, load_samples(order), folder, run, desk)
+    with opened_meters(order) as meters:
+        return _go(order, load_samples(order), folder, run, desk, meters)
 
 
 def _may_pass(folder: Path, run: RunDocument) -> bool:
@@ -163,8 +138,15 @@ def compress_plan(
     return build_all(workshop, (Compat(),), folder=desk.out)
 
 
-def _go(order: Order, samples: Samples, folder: Path, run: RunDocument, desk: Desk) -> Outcome:
-    reached, lost = _reach(order, desk)
+def _go(
+    order: Order,
+    samples: Samples,
+    folder: Path,
+    run: RunDocument,
+    desk: Desk,
+    meters: Mapping[str, HostMeter | None],
+) -> Outcome:
+    reached, lost = reach(order, desk, meters)
     facts = {here.name: _facts(here.device) for here in reached if here.device}
     try:
         workshop = open_workshop(order, samples, desk)
@@ -184,30 +166,6 @@ def _go(order: Order, samples: Samples, folder: Path, run: RunDocument, desk: De
     outcome = outcome_of(folder)
     write_tables(outcome)
     return outcome
-
-
-def _reach(order: Order, desk: Desk) -> tuple[list[Reached], dict[str, str]]:
-    targets = order.targets
-    reached: list[Reached] = []
-    lost: dict[str, str] = {}
-    for wanted in order.devices:
-        check_runtime(wanted.runtime, targets)
-        desk.progress(f"{wanted.name}: connecting")
-        device = None
-        try:
-            device = _connect(wanted, desk)
-        except DeviceError as error:
-            lost[wanted.name] = error.in_full()
-            desk.progress(f"{wanted.name}: {error}")
-        runtimes = {t: pick_runtime(device, t, asked=wanted.runtime) for t in targets}
-        reached.append(Reached(wanted=wanted, device=device, runtimes=runtimes))
-    return reached, lost
-
-
-def _connect(wanted: PlanDevice, desk: Desk) -> Device:
-    address = wanted.address or wanted.name
-    device = connect(address, profile=wanted.profile, password=desk.password)
-    return replace(device, name=wanted.name)
 
 
 def _facts(device: Device) -> dict[str, JsonValue]:
@@ -248,7 +206,7 @@ def _bill(workshop: Workshop, built: Sequence[Built], here: Reached) -> Bill:
             elif here.device is not None:
                 answers.append(_task(workshop, item, job, compared_with=key))
     bill = bill_of(here.name, here.device, specs, answers)
-    return replace(bill, settings=here.wanted.settings())
+    return replace(bill, settings=here.wanted.settings(), meter=here.meter)
 
 
 def _task(

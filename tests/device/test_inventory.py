@@ -24,7 +24,7 @@ def test_what_was_added_is_there():
     pi = Entry(
         name="pi-5.lab", address="ssh://pi@192.0.2.7", profile="raspberry-pi-5", password_env="P"
     )
-    nano = Entry(name="nano", address='ssh://"odd"\\@ünï')
+    nano = Entry(name="nano", address='ssh://"odd"\\@ünï', meter="tasmota:192.0.2.9")
     add_entry(pi)
     add_entry(nano)
     assert read_inventory() == {"pi-5.lab": pi, "nano": nano}

@@ -62,3 +62,24 @@ def test_the_energy_pass_rests_works_and_rests(tflite, ask):
     assert energy.inferences > 0
     assert energy.is_watched
     assert len(read_watched((folder / "watch.jsonl").read_bytes()).readings["load"]) >= 8
+
+
+def test_the_energy_pass_chirps_before_it_rests_where_that_is_asked_for(tflite, ask):
+    windows = Windows(idle_s=0.1, active_s=0.1, chirps=2, pulse_s=0.5)
+    result, _ = ask(tflite / "float.tflite", kind="energy", windows=windows)
+    energy = result.energy
+    assert energy is not None
+    (first, first_end), (second, second_end) = energy.chirp_ns
+    half_ns = 500_000_000
+    assert (first_end - first, second - first_end, second_end - second) == (half_ns,) * 3
+    assert second_end + half_ns <= energy.idle_before_ns[0]
+
+
+def test_a_core_that_comes_too_late_to_a_chirp_says_so():
+    import chirp  # type: ignore[import-not-found]  # it stands where the runner does
+
+    late_ns, pulse_ns = time.monotonic_ns() - 10**9, 10**8
+    assert chirp.main(["chirp.py", str(late_ns), "3", str(pulse_ns)]) == chirp.LATE
+    soon_ns = time.monotonic_ns() + pulse_ns
+    assert chirp.main(["chirp.py", str(soon_ns), "2", str(pulse_ns)]) == 0
+    assert time.monotonic_ns() >= soon_ns + 3 * pulse_ns

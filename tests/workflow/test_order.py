@@ -1,6 +1,8 @@
 """What is plainly wrong in a plan is known before anything slow, and nothing is executed for it."""
 
+import json
 import math
+from dataclasses import asdict
 
 import pytest
 
@@ -10,7 +12,8 @@ from edgebench.core import Format, Step
 from edgebench.errors import ConfigError
 from edgebench.measure.protocol import PRESETS
 from edgebench.plan import plan_from
-from edgebench.workflow.order import LOWEST, order_of, resolve_protocol
+from edgebench.workflow.order import order_of
+from edgebench.workflow.protocol import LOWEST, resolve_protocol
 from edgebench.workflow.sources import check_files
 
 FLOAT = [{"name": "float"}]
@@ -311,3 +314,10 @@ def test_a_file_that_a_step_names_must_be_there(tmp_path):
     assert str(caught.value).startswith("'mine': 'step steps.py:mine' names '")
     assert str(tmp_path / "none.py") in str(caught.value)
     assert "relative to the plan" in str(caught.value.hint)
+
+
+def test_the_protocol_of_a_run_is_read_back_with_what_it_leaves_to_the_meter():
+    protocol = resolve_protocol({"preset": "standard", "energy_active_s": 20}, source="p")
+    assert (protocol.energy_active_s, protocol.energy_idle_s) == (20.0, None)
+    kept = json.loads(json.dumps(asdict(protocol)))
+    assert resolve_protocol(kept, source="run.json") == protocol

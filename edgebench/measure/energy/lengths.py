@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
-from edgebench.measure.energy.trace import Kind
+from edgebench.measure.energy.trace import Kind, Scope
 
 LAG_S: Final = 0.5
+# Of a plug in the wall, until its chirp has told.
+WALL_LAG_S: Final = 2.0
 GUARD_MIN_S: Final = 1.0
 PLATEAU_MIN_S: Final = 10.0
 SAMPLES_MIN: Final = 20
@@ -35,7 +37,12 @@ def guard_s(period_s: float, *, lag_s: float = LAG_S, clock_uncertainty_s: float
 
 
 def window_length(
-    kind: Kind, rate_hz: float, *, resolution_w: float | None = None, lag_s: float = LAG_S
+    kind: Kind,
+    rate_hz: float,
+    *,
+    scope: Scope | None = None,
+    resolution_w: float | None = None,
+    lag_s: float = LAG_S,
 ) -> Length:
     """The windows to begin with; double the active one where the interval is too wide.
 
@@ -43,6 +50,7 @@ def window_length(
     together, which with 10 s each a meter of one reading a second would not.
 
     Args:
+        scope: One that reads power in the wall needs 120 s.
         resolution_w: Smallest step of a power meter; one of whole watts needs 120 s.
 
     >>> window_length("power", 10.0)
@@ -51,7 +59,8 @@ def window_length(
     Length(active_s=60.0, idle_s=14.5)
     """
     guard = guard_s(1 / rate_hz, lag_s=lag_s)
-    active = _active_s(kind, rate_hz, resolution_w)
+    active = _COARSE_S if kind == "power" and scope == "wall_ac" else 0.0
+    active = max(active, _active_s(kind, rate_hz, resolution_w))
     # One more, for the windows may begin just after a reading.
     plateau = max(PLATEAU_MIN_S, (SAMPLES_MIN + 1) / rate_hz)
     return Length(

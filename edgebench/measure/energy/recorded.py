@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from edgebench.core import EnergyRun, Reason, Recorded, Status
+from edgebench.measure.energy.aligned import Aligned
+from edgebench.measure.energy.chirp import Spins
 from edgebench.measure.energy.combine import combine
 from edgebench.measure.energy.estimate import estimate
 from edgebench.measure.energy.joules import Energy, Joules, Run
+from edgebench.measure.energy.lengths import LAG_S
 from edgebench.measure.energy.trace import Trace, Window
 from edgebench.measure.scenario import read_scenario
 from edgebench.runner import EnergyResult
@@ -25,8 +28,9 @@ def run_of(windows: EnergyResult, *, events: tuple[Reason, ...]) -> Run:
     )
 
 
-def record_of(trace: Trace, run: Run, *, meter: str) -> EnergyRun:
+def record_of(aligned: Aligned, run: Run, *, meter: str, spins: Spins = ()) -> EnergyRun:
     """What is kept of a run beside the readings themselves."""
+    trace = aligned.trace
     return EnergyRun(
         meter=meter,
         scope=trace.scope,
@@ -41,12 +45,23 @@ def record_of(trace: Trace, run: Run, *, meter: str) -> EnergyRun:
         idle_after_ns=(run.idle_after.begin_ns, run.idle_after.end_ns),
         inferences=run.inferences,
         events=run.events,
+        chirp_ns=tuple(spins),
+        lag_s=aligned.lag_s,
+        clock_uncertainty_s=aligned.clock_uncertainty_s,
     )
 
 
 def estimates(recorded: Recorded) -> list[Energy]:
     """The energy that each run of a cell says, in their order."""
-    return [estimate(trace, run) for trace, run in _runs(recorded)]
+    return [
+        estimate(
+            trace,
+            run_of_record(kept),
+            lag_s=LAG_S if kept.lag_s is None else kept.lag_s,
+            clock_uncertainty_s=kept.clock_uncertainty_s,
+        )
+        for kept, trace in _runs(recorded)
+    ]
 
 
 def summarize_energy(recorded: Recorded) -> Energy | None:
@@ -80,7 +95,7 @@ def _doubted(joules: Joules) -> Joules:
     return replace(joules, status=Status.SUSPECT, reasons=reasons)
 
 
-def _runs(recorded: Recorded) -> Iterator[tuple[Trace, Run]]:
+def _runs(recorded: Recorded) -> Iterator[tuple[EnergyRun, Trace]]:
     for kept, (time_ns, values) in zip(
         recorded.measurement.energy or (), recorded.power, strict=True
     ):
@@ -95,18 +110,20 @@ def _runs(recorded: Recorded) -> Iterator[tuple[Trace, Run]]:
             refusal=kept.refusal,
             doubts=kept.doubts,
         )
-        active = _window(kept.active_ns)
-        yield (
-            trace,
-            Run(
-                idle_before=_window(kept.idle_before_ns),
-                active=active,
-                idle_after=_window(kept.idle_after_ns),
-                inferences=kept.inferences,
-                active_s=active.seconds,
-                events=kept.events,
-            ),
-        )
+        yield kept, trace
+
+
+def run_of_record(kept: EnergyRun) -> Run:
+    """The run that a record is of."""
+    active = _window(kept.active_ns)
+    return Run(
+        idle_before=_window(kept.idle_before_ns),
+        active=active,
+        idle_after=_window(kept.idle_after_ns),
+        inferences=kept.inferences,
+        active_s=active.seconds,
+        events=kept.events,
+    )
 
 
 def _window(ends: tuple[int, int]) -> Window:

@@ -28,6 +28,9 @@ IDLE_DRIFT_REFUSED: Final = 0.03
 IDLE_DRIFT_SUSPECT: Final = 0.015
 # Of the interval of the idle's change at 95 %: chance alone passes this in 0.3 %.
 IDLE_DRIFT_ERRORS: Final = 1.5
+# Of the meter's smallest step, what the work must take above idle: more behind a supply's losses.
+STEPS_MIN: Final = 5
+WALL_STEPS_MIN: Final = 10
 # Of the power above idle: what half of the idle's change may be, for it may all have come at once.
 IDLE_SHARE_REFUSED: Final = 0.05
 IDLE_SHARE_SUSPECT: Final = 0.01
@@ -72,10 +75,16 @@ def _counts(seen: Seen) -> float:
     return seen.work.mean_w * seen.work.covered_s / seen.trace.resolution
 
 
+def unread(seen: Seen) -> Iterator[Reason]:
+    """The meter was asked and did not answer: that is why there are few readings."""
+    total = seen.trace.unreadable + seen.trace.time_ns.size
+    if seen.trace.unreadable > LOST_SHARE * total:
+        yield Reason.SENSOR_GAP
+
+
 def gap(seen: Seen) -> Iterator[Reason]:
     """Readings are missing, one long stretch or many short ones."""
-    total = seen.trace.unreadable + seen.trace.time_ns.size
-    if seen.trace.unreadable > LOST_SHARE * total or _has_gap(seen, seen.active):
+    if _has_gap(seen, seen.active):
         yield Reason.SENSOR_GAP
 
 
@@ -145,7 +154,8 @@ def too_small(seen: Seen) -> Iterator[Reason]:
     steps = seen.trace.resolution or 0.0
     if seen.trace.kind == "counter":
         steps /= seen.work.covered_s
-    if delta < max(3 * float(np.hypot(seen.work.random_w, idle.random_w)), 5 * steps):
+    least = WALL_STEPS_MIN if seen.trace.scope == "wall_ac" else STEPS_MIN
+    if delta < max(3 * float(np.hypot(seen.work.random_w, idle.random_w)), least * steps):
         yield Reason.DELTA_BELOW_NOISE
     elif abs(seen.idle_gap_w) / 2 > max(IDLE_SHARE_REFUSED * delta, idle.drift_error_w):
         yield Reason.IDLE_DRIFT
@@ -208,7 +218,9 @@ def idle_moved(seen: Seen) -> Iterator[Reason]:
             yield Reason.IDLE_DRIFT
 
 
-REFUSALS: Final[tuple[Rule, ...]] = (*(spoiled, backwards, short, gap, frozen, nonsense, drifted),)
+REFUSALS: Final[tuple[Rule, ...]] = (
+    *(spoiled, backwards, unread, short, gap, frozen, nonsense, drifted),
+)
 IDLE_REFUSALS: Final[tuple[Rule, ...]] = (idle_unknown, too_small)
 DOUBTS: Final[tuple[Rule, ...]] = (doubted, unsteady, inconsistent, few, drifting)
 IDLE_DOUBTS: Final[tuple[Rule, ...]] = (idle_moved,)

@@ -39,10 +39,11 @@ class Description:
 
 
 class HostMeter(Protocol):
-    """One meter, from `open` to `stop`; all times are of the host's CLOCK_MONOTONIC.
+    """One meter, from `open` to `close`, started and stopped as often as one likes in between.
 
-    An implementation raises DeviceError when the meter cannot be reached or its package is missing.
-    A reading that fails later is no error: it is counted in the trace.
+    All times are of the host's CLOCK_MONOTONIC. An implementation raises DeviceError when the meter
+    cannot be reached or its package is missing. A reading that fails later is no error: it is
+    counted in the trace.
     """
 
     def open(self) -> None:
@@ -52,13 +53,16 @@ class HostMeter(Protocol):
         """What it is; known once it is open."""
 
     def start(self) -> None:
-        """Begin to sample."""
+        """Begin to sample anew."""
 
     def samples(self) -> Trace:
-        """What was sampled so far, on the host's clock."""
+        """What was sampled since the last start, on the host's clock."""
 
     def stop(self) -> None:
-        """End sampling and let the meter go; a second call does nothing."""
+        """End sampling; a second call does nothing."""
+
+    def close(self) -> None:
+        """Let the meter go, stopped or not; a second call does nothing."""
 
 
 def needed(module: str, *, package: str, meter: str) -> ModuleType:
@@ -130,7 +134,9 @@ class Polling:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Begin anew."""
+        self.collected = Collected()
+        self._ended.clear()
         self._thread = threading.Thread(target=self._poll, name="edgebench-meter", daemon=True)
         self._thread.start()
 
@@ -139,6 +145,7 @@ class Polling:
         self._ended.set()
         if self._thread is not None:
             self._thread.join(timeout=STOP_TIMEOUT_S)
+            self._thread = None
 
     def _poll(self) -> None:
         due = time.monotonic()

@@ -1,9 +1,8 @@
-"""Traces that another program has written: a CSV of ours, or the log of MLPerf's PTDaemon.
+"""Traces that another program has written: a plain CSV, or the log of MLPerf's PTDaemon.
 
 https://github.com/mlcommons/power-dev (`spl.txt`)
 
-Their times are of a clock that is theirs: align them with `edgebench.measure.energy.clock`, or
-shift them by what is known.
+Their times are of a clock that is theirs: `edgebench.measure.energy.aligned.by_chirps` finds it.
 """
 
 import csv
@@ -11,16 +10,36 @@ import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Final
 
 from edgebench.errors import ConfigError
 from edgebench.measure.energy.trace import Scope, Trace
+from edgebench.measure.meters.fnirsi import read_log
 from edgebench.measure.meters.readings import Shape, from_rows
 
 CSV_COLUMNS: Final = {"power_w": "power", "energy_j": "counter"}
 # What int64 holds.
 TIME_MAX_NS: Final = 2**63
 _SPL_TIME: Final = "%m-%d-%Y %H:%M:%S.%f"
+
+
+def read_trace(path: Path, *, scope: Scope) -> Trace:
+    """A file of any of these programs, or of FNIRSI's logger; its first line says whose it is.
+
+    Raises:
+        ConfigError: It cannot be read, or is none of these.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"The trace {str(path)!r} cannot be read: {error}."
+        raise ConfigError(msg) from error
+    if text.startswith("Time,"):
+        return read_spl(text, scope=scope)
+    if text.startswith("timestamp "):
+        return read_log(text)
+    return read_csv(text, scope=scope)
 
 
 def read_csv(text: str, *, scope: Scope) -> Trace:

@@ -26,6 +26,7 @@ class Joulescope:
         self._path = path
         self._driver: Any = None
         self._collected = Collected()
+        self._is_heard = False
 
     def open(self) -> None:
         """Find the instrument and open it; raises DeviceError where there is none."""
@@ -34,7 +35,7 @@ class Joulescope:
         paths = list(self._driver.device_paths())
         self._path = self._path or next(iter(paths), None)
         if self._path not in paths:
-            self.stop()
+            self.close()
             msg = f"There is no Joulescope {self._path or ''!r}; found: {', '.join(paths)!r}."
             raise DeviceError(msg, hint="Plug it in, and see to the udev rules of its driver.")
         self._driver.open(self._path)
@@ -55,25 +56,36 @@ class Joulescope:
 
     def start(self) -> None:
         """Let the instrument choose its range, and hear what it has added up."""
+        self._collected = Collected()
         if self._is_js110:
             self._driver.publish(f"{self._path}/s/i/range/select", "auto")
-            topic = f"{self._path}/s/sstats/value"
         else:
             self._driver.publish(f"{self._path}/s/i/range/mode", "auto")
             self._driver.publish(f"{self._path}/s/stats/scnt", round(1_000_000 / JS220_HZ))
             self._driver.publish(f"{self._path}/s/stats/ctrl", 1)
-            topic = f"{self._path}/s/stats/value"
-        self._driver.subscribe(topic, "pub", self._hear)
+        self._driver.subscribe(self._topic, "pub", self._hear)
+        self._is_heard = True
+
+    @property
+    def _topic(self) -> str:
+        return f"{self._path}/s/{'sstats' if self._is_js110 else 'stats'}/value"
 
     def _hear(self, _topic: str, value: Any) -> None:  # noqa: ANN401  # the driver's own document
         self._collected.add([sample_of(value, time.monotonic_ns())])
 
     def samples(self) -> Trace:
-        """What was added up so far, on the host's clock."""
+        """What was added up since the last start, on the host's clock."""
         return self._collected.trace(self.describe())
 
     def stop(self) -> None:
+        """No longer hear it."""
+        if self._is_heard:
+            self._driver.unsubscribe(self._topic, self._hear)
+            self._is_heard = False
+
+    def close(self) -> None:
         """Close the driver."""
+        self.stop()
         if self._driver is not None:
             self._driver.finalize()
             self._driver = None

@@ -58,6 +58,7 @@ class Monsoon:
 
     def start(self) -> None:
         """Begin to sample."""
+        self._ended.clear()
         self._begin_ns = time.monotonic_ns()
         self._thread = threading.Thread(
             target=self._engine.startSampling, args=(self._limit,), daemon=True
@@ -77,6 +78,10 @@ class Monsoon:
         self._ended.set()
         if self._thread is not None:
             self._thread.join(timeout=STOP_TIMEOUT_S)
+
+    def close(self) -> None:
+        """No longer sample; the board stays on."""
+        self.stop()
 
 
 def trace_of(

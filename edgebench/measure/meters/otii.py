@@ -28,6 +28,7 @@ class Otii:
         self._project: Any = None
         self._device: Any = None
         self._begin_ns = 0
+        self._is_recording = False
 
     def open(self) -> None:
         """Reach the application and its first instrument; raises DeviceError where it cannot."""
@@ -41,7 +42,7 @@ class Otii:
             raise DeviceError(msg, hint="Start it, and its TCP server.") from error
         devices = [device for device in otii.get_devices() if device.type in ("Arc", "Ace")]
         if not devices:
-            self.stop()
+            self.close()
             msg = "The Otii application sees no Arc and no Ace."
             raise DeviceError(msg, hint="Plug it in, and see that the application shows it.")
         self._device = devices[0]
@@ -58,10 +59,11 @@ class Otii:
         """Begin a recording."""
         begin_ns = time.monotonic_ns()
         self._project.start_recording()
+        self._is_recording = True
         self._begin_ns = (begin_ns + time.monotonic_ns()) // 2
 
     def samples(self) -> Trace:
-        """What was recorded so far, on the host's clock as of the recording's begin."""
+        """What was recorded since the last start, on the host's clock as of its begin."""
         recording = self._project.get_last_recording() if self._project is not None else None
         if recording is None:
             return no_trace("power", "board_dc", Reason.SENSOR_GAP)
@@ -74,10 +76,14 @@ class Otii:
         return found
 
     def stop(self) -> None:
-        """End the recording and leave the application."""
-        if self._project is not None:
+        """End the recording."""
+        if self._is_recording:
             self._project.stop_recording()
-            self._project = None
+            self._is_recording = False
+
+    def close(self) -> None:
+        """Leave the application."""
+        self.stop()
         if self._client is not None:
             self._client.disconnect()
             self._client = None

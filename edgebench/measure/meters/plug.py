@@ -71,12 +71,16 @@ class Plug:
         self._polling.start()
 
     def samples(self) -> Trace:
-        """What was told so far, on the host's clock."""
+        """What was told since the last start, on the host's clock."""
         return self._polling.collected.trace(self.describe())
 
     def stop(self) -> None:
         """No longer ask."""
         self._polling.stop()
+
+    def close(self) -> None:
+        """No connection is held."""
+        self.stop()
 
     def _samples(self) -> Sequence[Sample]:
         begin_ns = time.monotonic_ns()

@@ -48,6 +48,7 @@ class Ppk2:
         self._volts = volts
         self._port = port
         self._kit: Any = None
+        self._is_measuring = False
         self._adder = Adder(volts)
         self._polling = Polling(self._samples, period_s=PERIOD_S)
 
@@ -73,18 +74,24 @@ class Ppk2:
     def start(self) -> None:
         """Begin to measure."""
         self._kit.start_measuring()
+        self._is_measuring = True
         self._polling.start()
 
     def samples(self) -> Trace:
-        """What was added up so far, on the host's clock."""
+        """What was added up since the last start, on the host's clock."""
         return self._polling.collected.trace(self.describe())
 
     def stop(self) -> None:
         """No longer measure; the board stays on."""
         self._polling.stop()
-        if self._kit is not None:
+        if self._is_measuring:
             self._kit.stop_measuring()
-            self._kit = None
+            self._is_measuring = False
+
+    def close(self) -> None:
+        """Let the kit go, which may switch the board off."""
+        self.stop()
+        self._kit = None
 
     def _samples(self) -> list[Sample]:
         content = self._kit.get_data()

@@ -6,7 +6,7 @@ import pytest
 from edgebench.core import Reason
 from edgebench.errors import ConfigError
 from edgebench.measure.meters.fnirsi import STEP_NS, read_log
-from edgebench.measure.meters.imported import read_csv, read_spl
+from edgebench.measure.meters.imported import read_csv, read_spl, read_trace
 
 EPOCH_S = 1_700_000_000
 
@@ -124,3 +124,21 @@ def test_a_line_of_another_logger_is_refused(line):
 
 def test_an_empty_log_has_no_trace():
     assert read_log(HEAD).refusal is Reason.SENSOR_GAP
+
+
+@pytest.mark.parametrize(
+    ("text", "scope"),
+    [("time_s,power_w\n0,1\n1,2\n", "module"), (SPL, "module"), (fnirsi([0.0]), "board_dc")],
+    ids=["csv", "spl", "fnirsi"],
+)
+def test_the_first_line_says_whose_file_it_is(tmp_path, text, scope):
+    path = tmp_path / "trace.txt"
+    path.write_text(text)
+    assert read_trace(path, scope="module").scope == scope
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    for name in ("none.csv", "binary"):
+        with pytest.raises(ConfigError, match=name):
+            read_trace(tmp_path / name, scope="module")

@@ -21,10 +21,10 @@ DESCRIPTION = Description(name="one", scope="board_dc", kind="counter", rate_hz=
 @pytest.mark.parametrize(
     ("address", "package", "module"),
     [
-        ("joulescope://", "pyjoulescope_driver", "pyjoulescope_driver"),
-        ("monsoon://4.2", "monsoon", "Monsoon"),
-        ("otii://", "otii-tcp-client", "otii_tcp_client"),
-        ("ppk2://3.3", "ppk2-api", "ppk2_api"),
+        ("joulescope", "pyjoulescope_driver", "pyjoulescope_driver"),
+        ("monsoon:4.2", "monsoon", "Monsoon"),
+        ("otii", "otii-tcp-client", "otii_tcp_client"),
+        ("ppk2:3.3", "ppk2-api", "ppk2_api"),
     ],
 )
 def test_a_missing_package_is_told_with_its_command(monkeypatch, address, package, module):
@@ -37,25 +37,39 @@ def test_a_missing_package_is_told_with_its_command(monkeypatch, address, packag
 
 @pytest.mark.parametrize("name", HOST_METERS)
 def test_every_meter_describes_itself_and_can_be_stopped_before_it_was_started(name):
-    meter = HOST_METERS[name]("3.3" if name in ("monsoon", "ppk2") else "127.0.0.1:9")
+    rest = {"monsoon": "3.3", "ppk2": "3.3", "trace": "wall_ac"}.get(name, "127.0.0.1:9")
+    meter = HOST_METERS[name](rest)
     found = meter.describe()
     assert found.rate_hz > 0
-    assert meter.samples().refusal is Reason.SENSOR_GAP
-    meter.stop()
-    meter.stop()
+    assert meter.samples().refusal in {Reason.SENSOR_GAP, Reason.NOT_MEASURED}
+    for end in (meter.stop, meter.close):
+        end()
+        end()
 
 
-@pytest.mark.parametrize("address", ["multimeter://x", "tasmota", "", "ppk2://high", "monsoon://"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("multimeter:x", "tasmota", "shelly:", "", "ppk2:high", "monsoon", "trace", "trace:mains"),
+        *("tasmota:192.0.2.9?period_s=0", "tasmota:192.0.2.9?period_s=soon", "shelly:a?rate=2"),
+    ],
+)
 def test_an_address_that_is_no_meter_is_refused_with_a_hint(address):
     with pytest.raises(ConfigError) as caught:
         host_meter(address)
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("address", ["ppk2://12", "ppk2://0.1", "monsoon://20", "monsoon://nan"])
+@pytest.mark.parametrize("address", ["ppk2:12", "ppk2:0.1", "monsoon:20", "monsoon:nan"])
 def test_a_voltage_that_the_supply_does_not_have_is_refused(address):
     with pytest.raises(ConfigError, match="cannot supply"):
         host_meter(address)
+
+
+def test_an_address_may_be_written_as_one_of_the_web_and_say_how_often():
+    for address in ("shelly:192.0.2.9?period_s=0.2", "shelly://192.0.2.9?period_s=0.2"):
+        assert host_meter(address).describe().rate_hz == pytest.approx(5.0)
+    assert host_meter("trace:module?period_s=0.1").describe().scope == "module"
 
 
 def test_microamperes_add_up_to_joules():
@@ -143,3 +157,9 @@ def test_a_thread_reads_until_it_is_stopped():
     count = found.values.size
     time.sleep(0.01)
     assert polling.collected.trace(DESCRIPTION).values.size == count
+    read.clear()
+    polling.start()
+    assert read.wait(timeout=5.0)
+    polling.stop()
+    anew = polling.collected.trace(DESCRIPTION)
+    assert anew.time_ns[0] > found.time_ns[-1]

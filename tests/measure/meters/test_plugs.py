@@ -1,6 +1,5 @@
 """Plugs in the wall, played by a server on loopback."""
 
-import json
 import threading
 import time
 from decimal import Decimal
@@ -14,25 +13,9 @@ from edgebench.errors import DeviceError
 from edgebench.measure.meters.plug import power_in
 from edgebench.measure.meters.shelly import gen2_watts, shelly, shelly_gen1
 from edgebench.measure.meters.tasmota import tasmota
+from tests.plugs import gen1_answer, gen2_answer, tasmota_answer
 
 PERIOD_S = 0.02
-
-
-def tasmota_answer(power):
-    # Written by hand, for some firmwares put a space before a number and zeros behind it.
-    return (
-        '{"StatusSNS":{"Time":"2026-01-02T03:04:05","ENERGY":{"TotalStartTime":'
-        f'"2025-01-01T00:00:00","Total":0.100,"Yesterday":0.000,"Today":0.001,"Power":{power},'
-        '"ApparentPower": 9,"ReactivePower": 2,"Factor":0.90,"Voltage":230,"Current":0.044}}}'
-    )
-
-
-def gen1_answer(power):
-    return json.dumps({"meters": [{"power": power, "overpower": 0.0, "is_valid": True}]})
-
-
-def gen2_answer(power):
-    return json.dumps({"id": 0, "output": True, "apower": power, "aenergy": {"total": 6.532}})
 
 
 class Wall:
