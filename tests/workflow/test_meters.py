@@ -89,15 +89,18 @@ def test_the_joules_of_a_board_behind_a_plug(measured, uid, kind, lag_s, lengths
     assert_true(cell["energy_mj"], run, power)
 
 
-def test_a_plug_that_dies_at_work_costs_the_energy_alone(measured, uid):
+def test_a_plug_that_dies_at_work_costs_the_energy_alone(measured, uid, edgebench):
     with FollowingPlug("tasmota", dies=True) as plug, followed(uid, plug.tell):
-        _, cell = measured(plug.address, SHORT)
+        folder, cell = measured(plug.address, SHORT)
     assert plug.is_dead
     assert cell["energy_mj"]["gross"] is None
     assert cell["missing"]["energy"] == "sensor_gap"
     assert cell["latency_ms"]["p50"] > 0
     assert cell["memory_mb"]["model"] is not None
     assert cell["accuracy"]["value"] == 1.0
+    # Nor does a recording mend it: the run was not made for one.
+    refused = edgebench("results", "energy", folder, "--trace", "none.csv", exit_code=2)
+    assert "No device of this run was measured for a recording" in refused.stderr
 
 
 @pytest.fixture
@@ -172,6 +175,9 @@ def test_what_another_instrument_recorded_is_found_by_the_chirp(measured, uid, e
     quiet.write_text("\n".join(instrument.lines[:50]))
     refused = edgebench("results", "energy", folder, "--trace", quiet, exit_code=2)
     assert "there is no chirp in it" in refused.stderr
+    other = ("--device", "other")
+    refused = edgebench("results", "energy", folder, "--trace", quiet, *other, exit_code=2)
+    assert "Name one by --device: board." in refused.stderr
     recording.write_text("\n".join(instrument.lines))
     told = edgebench("results", "energy", folder, "--trace", recording, "--json")
     (cell,) = json.loads(told.stdout)["cells"]

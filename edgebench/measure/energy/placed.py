@@ -70,7 +70,10 @@ def _chirps_s(trace: Trace, spins: Spins, *, most: int) -> Floats:
 
 
 def _alike_s(trace: Trace, *, pulse_s: float, pulses: int) -> list[float]:
-    """When in a recording the readings go up and down as a chirp does, the most alike first."""
+    """When in a recording the readings go up and down as a chirp does, the most alike first.
+
+    By normalized cross-correlation (Lewis 1995), on a grid.
+    """
     if trace.time_ns.size < 2:
         return []
     time_s, power_w = power_of(trace, 0)

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from edgebench.errors import ConfigError, DeviceError
+from edgebench.measure.meters.fnirsi_live import Fnirsi
 from edgebench.measure.meters.host import HostMeter
 from edgebench.measure.meters.joulescope import Joulescope
 from edgebench.measure.meters.monsoon import Monsoon
@@ -18,6 +19,7 @@ from edgebench.measure.meters.shelly import shelly, shelly_gen1
 from edgebench.measure.meters.tasmota import tasmota
 
 HOST_METERS: Final[Mapping[str, Callable[[str], HostMeter]]] = {
+    "fnirsi": Fnirsi,
     "joulescope": lambda rest: Joulescope(rest or None),
     "monsoon": lambda rest: Monsoon(_volts(rest, "monsoon")),
     "otii": lambda _: Otii(),
@@ -32,8 +34,8 @@ HOST_METERS: Final[Mapping[str, Callable[[str], HostMeter]]] = {
 def host_meter(address: str) -> HostMeter:
     """The meter of an address, not yet open: `tasmota:192.0.2.9`, `ppk2:5.0`, `joulescope`.
 
-    What stands after the colon is the host of a plug, the volts of a supply, what a trace covers,
-    or nothing.
+    What stands after the colon is the host of a plug, the volts of a supply, the path of a logger,
+    what a trace covers, or nothing.
 
     Raises:
         ConfigError: There is no such meter, or what stands after the colon is nothing for it.
@@ -61,14 +63,18 @@ def opened(address: str | None) -> Iterator[HostMeter | None]:
         return
     meter = host_meter(address)
     try:
+        _open(meter, address)
+        yield meter
+    finally:
+        meter.close()
+
+
+def _open(meter: HostMeter, address: str) -> None:
+    try:
         meter.open()
     except DeviceError as error:
         msg = f"The meter {address!r} cannot be used: {error}"
         raise DeviceError(msg, hint=error.hint) from error
-    try:
-        yield meter
-    finally:
-        meter.close()
 
 
 def _plug(make: Callable[..., Plug], rest: str, kind: str) -> Plug:
