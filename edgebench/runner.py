@@ -17,8 +17,9 @@ from typing import Final, Literal
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from edgebench.core import Accel, Format, MemoryProcess, Profile, Reason, Scenario, TensorSpec
+from edgebench.core import Accel, MemoryProcess, Profile, Reason, Scenario, TensorSpec
 from edgebench.errors import JobFailed
+from edgebench.runtimes import Runtime
 
 JOB_SCHEMA: Final = "edgebench.job/1"
 RESULT_SCHEMA: Final = "edgebench.result/1"
@@ -26,21 +27,7 @@ RESULT_SCHEMA: Final = "edgebench.result/1"
 # The wheel of onnxruntime starts an uploader from 1.29 on, unless this stands before its import.
 ENVIRONMENT: Final[Mapping[str, str]] = {"ORT_DISABLE_TELEMETRY": "1"}
 
-Runtime = Literal["litert", "tflite-runtime", "onnxruntime"]
 Kind = Literal["latency", "memory", "outputs", "energy", "profile"]
-
-# Which runtime reads which format; a board takes the first of these that it has or can be given.
-READS: Final[Mapping[Format, tuple[Runtime, ...]]] = {
-    Format.TFLITE: ("litert", "tflite-runtime"),
-    Format.ONNX: ("onnxruntime",),
-}
-# What the runner knows beside `cpu`; TFLite files take a library too, by its path on the device.
-ACCELERATORS: Final[Mapping[Runtime, tuple[str, ...]]] = {
-    "litert": ("xnnpack", "none"),
-    "tflite-runtime": ("xnnpack", "none"),
-    "onnxruntime": ("xnnpack", "cuda", "tensorrt", "qnn", "nnapi", "acl"),
-}
-DELEGATE: Final = "delegate:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,17 +226,6 @@ class RunnerResult:
 
 
 _RESULT = TypeAdapter(RunnerResult)
-
-
-def has_accelerator(runtime: Runtime, accelerator: str) -> bool:
-    """Whether the runner knows the accelerator; whether the board has it is seen when it runs.
-
-    >>> [has_accelerator("litert", name) for name in ("cpu", "delegate:/usr/lib/libx.so", "cuda")]
-    [True, True, False]
-    """
-    if accelerator.startswith(DELEGATE):
-        return runtime != "onnxruntime" and len(accelerator) > len(DELEGATE)
-    return accelerator == "cpu" or accelerator in ACCELERATORS[runtime]
 
 
 def shipped(name: str) -> Path:

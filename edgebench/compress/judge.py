@@ -17,7 +17,8 @@ from edgebench.compress.launch import versions_of
 from edgebench.core import Artifact, Format, Progress
 from edgebench.data import Dataset, Metric, accuracy, inputs_for
 from edgebench.errors import ConfigError, JobFailed
-from edgebench.runner import RunnerJob, Runtime, run_here
+from edgebench.runner import RunnerJob, run_here
+from edgebench.runtimes import Runtime
 
 RUNTIMES: Final[Mapping[Format, Runtime]] = {
     Format.TFLITE: "litert",

@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from edgebench.core import Format
-from edgebench.runner import Runtime
+from edgebench.runtimes import Runtime
 
 FORMATS: Final[Mapping[str, Format]] = {
     "litert": Format.TFLITE,

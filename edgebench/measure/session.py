@@ -41,9 +41,9 @@ from edgebench.runner import (
     Kind,
     RunnerJob,
     RunnerResult,
-    Runtime,
     run_here,
 )
+from edgebench.runtimes import Runtime
 
 RUNTIMES: Final[Mapping[str, Runtime]] = {
     "litert": "litert",

@@ -9,7 +9,7 @@ from edgebench.compress.lint import Doubt
 from edgebench.core import DeviceProfile, Format, Job
 from edgebench.errors import ConfigError
 from edgebench.plan import PlanDevice
-from edgebench.runner import ACCELERATORS, DELEGATE, READS, has_accelerator
+from edgebench.runtimes import ACCELERATORS, DELEGATE, READS, has_accelerator
 
 CPU: Final = "cpu"
 # Kernels of the runtime itself: there wherever the runtime is.

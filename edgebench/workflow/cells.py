@@ -20,7 +20,7 @@ from edgebench.results.store import (
     write_recorded,
     write_run,
 )
-from edgebench.runner import READS
+from edgebench.runtimes import READS
 from edgebench.workflow.order import Desk
 from edgebench.workflow.protocol import resolve_protocol
 

@@ -1,4 +1,4 @@
-"""The user's own inputs of `bench`: a file of arrays, and what of it each input of a model takes."""
+"""The own inputs of `bench`: a file of arrays, and what each input of a model takes of it."""
 
 from collections.abc import Mapping
 from pathlib import Path

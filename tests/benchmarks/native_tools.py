@@ -29,7 +29,8 @@ from edgebench.compress.recipe import parse_step
 from edgebench.core import Artifact, Format, Recipe
 from edgebench.data import load_dataset
 from edgebench.measure.intervals import mean_interval_of
-from edgebench.runner import Loop, RunnerJob, Runtime, run_here
+from edgebench.runner import Loop, RunnerJob, run_here
+from edgebench.runtimes import Runtime
 
 LIMIT: Final = 0.02
 SIDE: Final = 96

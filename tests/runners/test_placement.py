@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgebench.errors import JobFailed
-from edgebench.runner import ACCELERATORS, has_accelerator
+from edgebench.runtimes import ACCELERATORS, has_accelerator
 from tests.conftest import need
 
 # A delegate that loads and takes nothing: the first fields of TfLiteDelegate are all it needs.
