@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from tests import postgres
 from tests.sshd import Sshd, UnavailableError, started
 
 
@@ -33,6 +34,16 @@ def sshd() -> Iterator[Sshd]:
             patch.setenv("EDGEBENCH_SSH_CONFIG", str(server.config))
             yield server
     except UnavailableError as error:
+        miss(str(error))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.Postgres]:
+    """A PostgreSQL of the session's own."""
+    try:
+        with postgres.started() as server:
+            yield server
+    except postgres.UnavailableError as error:
         miss(str(error))
 
 

@@ -17,6 +17,9 @@ HEAVY = (
     "onnxruntime",
     "pandas",
     "paramiko",
+    "psycopg",
+    "pyarrow",
+    "sqlalchemy",
     "tensorflow",
 )
 

@@ -1,12 +1,18 @@
 """Commands on runs that are there."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from edgebench.cli.plan import A_PATH, JSON, OUT
+
+if TYPE_CHECKING:
+    from edgebench.results.listing import Listed
+
+TARGET = "x.csv, x.parquet, x.md, sqlite:///x.db or postgresql://user@host/name."
 
 
 @click.group()
@@ -16,36 +22,34 @@ def results() -> None:
 
 @results.command("list")
 @OUT
+@click.option("--model", "models", multiple=True, help="Only of this model, or file.")
+@click.option("--device", "devices", multiple=True, help="Only with cells on this device.")
+@click.option("--variant", "variants", multiple=True, help="Only with cells of this variant.")
+@click.option("--since", help="Only made since: 2026-03-01, or 7d, 12h, 2w ago.")
 @JSON
-def list_runs(out: Path, as_json: bool) -> None:
-    """List the runs in a folder, oldest first."""
-    from edgebench.results.store import find_runs
+def list_runs(out: Path, since: str | None, as_json: bool, **names: tuple[str, ...]) -> None:
+    """List the runs in a folder, newest first; names may hold * and ?."""
+    from edgebench.results import listing
 
-    rows = [_row(folder) for folder in find_runs(out)]
+    earliest = listing.since(since, datetime.now(UTC)) if since else None
+    rows = listing.list_runs(out, listing.Wanted(since=earliest, **names))
     if as_json:
-        click.echo(json.dumps({"runs": rows}, indent=1))
+        click.echo(json.dumps({"runs": [row.document() for row in rows]}, indent=1))
         return
-    for row in rows:
-        if row["error"]:
-            click.echo(f"{row['run']}\tbroken: {row['error']}")
-            continue
-        state = "finished" if row["finished"] else "cut off: `edgebench run --resume` goes on"
-        click.echo(f"{row['run']}\t{row['created']}\t{row['cells']} cells\t{state}")
-    if not rows:
-        click.echo(f"No runs in {str(out)!r}.", err=True)
+    if rows:
+        click.echo("\n".join(map(_line, rows)))
+    else:
+        click.echo(f"No such runs in {str(out)!r}.", err=True)
 
 
-def _row(folder: Path) -> dict[str, Any]:
-    from edgebench.errors import ConfigError
-    from edgebench.results.store import read_run
-
-    keys = ("created", "command", "cells", "finished")
-    try:
-        run = read_run(folder)
-    except ConfigError as error:
-        return {"run": str(folder), **dict.fromkeys(keys), "error": str(error)}
-    values = (run.created, run.command, len(run.cells), run.finished)
-    return {"run": str(folder), **dict(zip(keys, values, strict=True)), "error": None}
+def _line(run: "Listed") -> str:
+    if run.error:
+        return f"{run.folder}\tbroken: {run.error}"
+    told = run.document()
+    state = "finished" if run.finished else "cut off: `edgebench run --resume` goes on"
+    names = (" ".join(" ".join(told[key]).split()) for key in ("models", "devices"))
+    words = (str(run.folder), str(run.created), *names, f"{run.cells} cells", state)
+    return "\t".join(words)
 
 
 @results.command()
@@ -74,9 +78,9 @@ def energy(run: Path, trace: Path, device: str | None, as_json: bool) -> None:
 
 @results.command()
 @click.argument("runs", type=A_PATH, nargs=-1, required=True)
-@click.option("--to", "target", required=True, help="A file: x.csv or x.md.")
+@click.option("--to", "target", required=True, help=TARGET)
 def export(runs: tuple[Path, ...], target: str) -> None:
-    """Write RUNS in the format of another program."""
+    """Write RUNS in the format of another program; what is there of other runs stays."""
     from edgebench.workflow import export_runs
 
-    click.echo(export_runs(runs, target))
+    click.echo("\n".join(export_runs(runs, target)))

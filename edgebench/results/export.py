@@ -1,63 +1,76 @@
 """Runs in the formats of other programs."""
 
+import importlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from edgebench.errors import ConfigError, NotDone
-from edgebench.results.cells import Cell
-from edgebench.results.files import written
-from edgebench.results.ship import Advice
-from edgebench.results.tables import frame, markdown
-from edgebench.results.targets import Checked
+from edgebench.results.frames import Readable, Tables
+from edgebench.results.writers import csv, markdown, parquet, postgresql, sqlite
+
+INSTALL: Final = "pip install 'edgebench[export]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Readable:
-    """A run with its verdicts, as a writer takes it."""
+class Writer:
+    """A format.
 
-    name: str
-    cells: Sequence[Cell]
-    checked: Sequence[Checked]
-    advice: Sequence[Advice]
+    Attributes:
+        write: Writes runs to a target, and says what it wrote, a name each.
+        needs: Packages of the extra `export`.
+    """
 
-
-def write_csv(runs: Sequence[Readable], path: Path) -> None:
-    """One tidy row a cell of every run."""
-    import pandas as pd
-
-    table = pd.concat([frame(run.cells, run=run.name) for run in runs], ignore_index=True)
-    with written(path) as file:
-        file.write(table.to_csv(index=False).encode())
+    write: Callable[[Tables, str], list[str]]
+    needs: tuple[str, ...] = ()
 
 
-def write_markdown(runs: Sequence[Readable], path: Path) -> None:
-    """A section a run."""
-    texts = [markdown(run.cells, run.checked, run.advice, run=run.name) for run in runs]
-    with written(path) as file:
-        file.write("\n".join(texts).encode())
-
-
-WRITERS: Final[Mapping[str, Callable[[Sequence[Readable], Path], None]]] = {
-    ".csv": write_csv,
-    ".md": write_markdown,
+# By the ending of a file, or by the scheme of an address.
+WRITERS: Final[Mapping[str, Writer]] = {
+    ".csv": Writer(write=csv.write),
+    ".md": Writer(write=markdown.write),
+    ".parquet": Writer(write=parquet.write, needs=("pyarrow",)),
+    "sqlite://": Writer(write=sqlite.write, needs=("sqlalchemy",)),
+    "postgresql://": Writer(write=postgresql.write, needs=("sqlalchemy", "psycopg")),
 }
 
 
-def export(runs: Sequence[Readable], target: str) -> Path:
-    """Write runs to a file; its ending names the format.
+def writer_of(target: str) -> Writer:
+    """The writer of a target, and whether it can be used here.
 
     Raises:
-        ConfigError: No format has that ending, or nothing can be written under that name.
+        ConfigError: No format is so named, or a package is missing.
     """
-    path = Path(target)
-    writer = WRITERS.get(path.suffix)
+    scheme = re.match(r"[a-z]+(?:\+\w+)?://", target)
+    kind = re.sub(r"\+\w+", "", scheme[0]) if scheme else Path(target).suffix
+    writer = WRITERS.get(kind)
     if writer is None:
-        msg = f"Nothing writes {target!r}."
-        raise ConfigError(msg, hint=f"The name may end in: {', '.join(WRITERS)}.")
+        # What follows a scheme may hold a password.
+        msg = f"Nothing writes {scheme[0] if scheme else target!r}."
+        raise ConfigError(msg, hint=f"A target ends in or begins with: {', '.join(WRITERS)}.")
+    for package in writer.needs:
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            msg = f"{kind!r} needs the package {package!r}: {error}."
+            raise ConfigError(msg, hint=INSTALL) from error
+    return writer
+
+
+def export(runs: Sequence[Readable], target: str) -> list[str]:
+    """Write runs to a target; what it holds of them is replaced, and all else stays.
+
+    Returns:
+        What was written, a name each; an address without its password.
+
+    Raises:
+        ConfigError: No format is so named, or nothing can be written there.
+    """
+    writer = writer_of(target)
     try:
-        writer(runs, path)
+        return writer.write(Tables(runs), target)
     except NotDone as error:
-        raise ConfigError(str(error), hint="Name another file, or make room there.") from error
-    return path
+        hint = error.hint if "://" in target else "Name another file, or make room there."
+        raise ConfigError(str(error), hint=hint) from error

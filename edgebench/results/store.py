@@ -152,13 +152,6 @@ def read_run(folder: Path) -> RunDocument:
         raise ConfigError(msg, hint=hint) from error
 
 
-def find_runs(out: Path) -> tuple[Path, ...]:
-    """The runs in a folder, oldest first."""
-    if not out.is_dir():
-        return ()
-    return tuple(sorted(path.parent for path in out.glob("*/run.json")))
-
-
 def write_recorded(folder: Path, recorded: Recorded) -> None:
     """Keep a measurement: first the samples, then the document that speaks of them."""
     key = recorded.measurement.key

@@ -1,22 +1,19 @@
-"""The cells as rows: for a person to read, and one tidy frame for a program."""
+"""The cells as rows for a person to read."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
-
-from pydantic import JsonValue
+from typing import Final
 
 from edgebench.core import Accuracy, Status
 from edgebench.measure.reasons import REMEDIES
 from edgebench.measure.replication import blocks_to_decide
 from edgebench.measure.stats import Interval
-from edgebench.results.cells import Cell, cell_document
+from edgebench.results.cells import Cell
+from edgebench.results.columns import plain_text
 from edgebench.results.gaps import HIDDEN
 from edgebench.results.ship import Advice
 from edgebench.results.targets import Checked
 from edgebench.units import mb_from_bytes, mj_from_j, ms_from_ns, show_size
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 COLUMNS: Final = (
     *("variant", "format", "device", "threads", "accelerator", "scenario", "size", "gzip"),
@@ -181,61 +178,39 @@ def remedies(cells: Sequence[Cell]) -> list[str]:
     return [f"{reason.value}: {REMEDIES[reason]}" for reason in found]
 
 
-def frame(cells: Sequence[Cell], *, run: str) -> "pd.DataFrame":
-    """One tidy row a cell: every number of `--json`, nested keys joined by `_`.
-
-    What is missing stands in one column, `name=reason` separated by spaces: every run has the same.
-    """
-    import pandas as pd
-
-    return pd.DataFrame([{"run": run, **_row(cell)} for cell in cells])
-
-
-def _row(cell: Cell) -> dict[str, JsonValue]:
-    missing = " ".join(f"{name}={reason.value}" for name, reason in sorted(cell.missing.items()))
-    document: dict[str, Any] = {**cell_document(cell), "missing": missing}
-    # Tables of their own: neither operations nor nodes are columns.
-    del document["profile"]
-    cpu_ops = document["accel"]["cpu_ops"]
-    if cpu_ops is not None:
-        cpu_ops = " ".join(f"{name}={count}" for name, count in cpu_ops.items())
-    return _flat({**document, "accel": {**document["accel"], "cpu_ops": cpu_ops}})
-
-
-def _flat(document: Mapping[str, JsonValue], prefix: str = "") -> dict[str, JsonValue]:
-    flat: dict[str, JsonValue] = {}
-    for key, value in document.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{key}_"))
-        elif key.endswith("ci95"):
-            low, high = value if isinstance(value, list) else (None, None)
-            flat[f"{prefix}{key}_low"], flat[f"{prefix}{key}_high"] = low, high
-        elif isinstance(value, list):
-            flat[f"{prefix}{key}"] = " ".join(str(item) for item in value)
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
 def markdown(
     cells: Sequence[Cell], checked: Sequence[Checked], advice: Sequence[Advice], *, run: str
 ) -> str:
     """The run for a pull request: what to ship, the limits, the table."""
-    import pandas as pd
-
-    lines = [f"## edgebench: {run}", ""]
+    lines = [f"## edgebench: {_plain(run)}", ""]
     for item in advice:
-        name = f"`{item.cell.spec.variant}.{item.cell.spec.format}`" if item.cell else "nothing"
-        lines.append(f"- **{item.device}**: ship {name}: {item.why}.")
+        name = f"{item.cell.spec.variant}.{item.cell.spec.format}" if item.cell else "nothing"
+        lines.append(f"- **{_plain(item.device)}**: ship {_plain(name)}: {_plain(item.why)}.")
     if checked:
-        table = pd.DataFrame([target_row(c) for c in checked])
-        lines += ["", table.to_markdown(index=False, disable_numparse=True)]
-    table = pd.DataFrame(readable_rows(cells), columns=list(shown(cells, COLUMNS)))
-    lines += ["", table.to_markdown(index=False, disable_numparse=True)]
+        lines += ["", _grid([target_row(c) for c in checked], ())]
+    lines += ["", _grid(readable_rows(cells), shown(cells, COLUMNS))]
     words = [*trouble(cells), *remedies(cells)]
     if words:
-        lines += ["", *(f"- {word}" for word in words)]
+        lines += ["", *(f"- {_plain(word)}" for word in words)]
     return "\n".join(lines) + "\n"
+
+
+def _grid(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> str:
+    import pandas as pd
+
+    plain = [{name: _plain(text) for name, text in row.items()} for row in rows]
+    table = pd.DataFrame(plain, columns=list(columns) or None)
+    return table.to_markdown(index=False, disable_numparse=True)
+
+
+def _plain(text: str) -> str:
+    r"""The text in one line, where nothing is markup: no column, code, emphasis, HTML or link.
+
+    >>> _plain("a|b\n<i>* [0, 1] [x](y)")
+    'a\\|b \\<i>\\* [0, 1] [x\\](y)'
+    """
+    line = " ".join((plain_text(text) or "").split())
+    return re.sub(r"[\\`*<|]|\](?=[(\[:])", r"\\\g<0>", line)
 
 
 def target_row(checked: Checked) -> dict[str, str]:

@@ -11,10 +11,13 @@ from edgebench.core import Status
 from edgebench.errors import ConfigError
 from edgebench.plan import Plan, plan_from
 from edgebench.results.cells import Cell, cell_document, read_cells
-from edgebench.results.export import WRITERS, Readable, export
+from edgebench.results.export import export, writer_of
+from edgebench.results.files import written
+from edgebench.results.frames import Readable, Tables
 from edgebench.results.ship import Advice, advise
 from edgebench.results.store import RunDocument, read_all, read_run
 from edgebench.results.targets import Checked, Verdict, check_targets
+from edgebench.results.writers import csv, markdown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,8 @@ def outcome_of(folder: Path) -> Outcome:
 def readable(outcome: Outcome) -> Readable:
     """The run as the writers of tables take it."""
     return Readable(
-        name=outcome.folder.name,
+        name=outcome.folder.resolve().name,
+        document=outcome.run,
         cells=outcome.cells,
         checked=outcome.checked,
         advice=outcome.advice,
@@ -89,14 +93,28 @@ def readable(outcome: Outcome) -> Readable:
 
 
 def write_tables(outcome: Outcome) -> None:
-    """Put `table.csv` and `table.md` into the run's folder."""
-    for suffix, write in WRITERS.items():
-        write([readable(outcome)], outcome.folder / f"table{suffix}")
+    """Put `table.csv` and `table.md` into the run's folder, of this run alone."""
+    tables = Tables([readable(outcome)])
+    with written(outcome.folder / "table.csv") as file:
+        csv.write_table(tables.cells, file)
+    markdown.write(tables, str(outcome.folder / "table.md"))
 
 
-def export_runs(folders: Sequence[Path], target: str) -> Path:
-    """Write runs to a file whose ending names the format."""
-    return export([readable(outcome_of(folder)) for folder in folders], target)
+def export_runs(folders: Sequence[Path], target: str) -> list[str]:
+    """Write runs to a file or a database; says what was written.
+
+    Raises:
+        ConfigError: The target or a run is wrong, or two runs have one name: then nothing was
+            written.
+    """
+    writer_of(target)
+    found: dict[str, Path] = {}
+    for folder in dict.fromkeys(folder.resolve() for folder in folders):
+        if other := found.get(folder.name):
+            msg = f"{str(other)!r} and {str(folder)!r} have the same name, by which runs are kept."
+            raise ConfigError(msg, hint="Rename the folder of one of them.")
+        found[folder.name] = folder
+    return export([readable(outcome_of(folder)) for folder in found.values()], target)
 
 
 def plan_of(run: RunDocument) -> Plan | None:

@@ -1,14 +1,11 @@
 """One row a cell, every number with its interval, every gap with its reason."""
 
-import csv
-import io
 from dataclasses import replace
 
 from edgebench.core import Reason, Status
 from edgebench.results.cells import read_cells
 from edgebench.results.tables import (
     COLUMNS,
-    frame,
     markdown,
     readable_rows,
     remedies,
@@ -48,15 +45,6 @@ def test_the_words_behind_a_gap_stand_below(spec_of, recorded_of):
     assert trouble(cells(spec_of, recorded_of)) == ["int8 (tflite, board): cosine 0.1"]
 
 
-def test_the_frame_is_tidy(spec_of, recorded_of):
-    table = frame(cells(spec_of, recorded_of), run="r1")
-    rows = list(csv.DictReader(io.StringIO(table.to_csv(index=False))))
-    assert len(rows) == 3
-    assert rows[0]["run"] == "r1"
-    assert float(rows[0]["latency_ms_p50_ci95_low"]) < float(rows[0]["latency_ms_p50"])
-    assert rows[1]["latency_ms_p50"] == ""
-
-
 def test_markdown_is_a_table_that_renders(spec_of, recorded_of):
     text = markdown(cells(spec_of, recorded_of), (), (), run="r1")
     lines = [line for line in text.splitlines() if line.startswith("|")]
@@ -76,12 +64,6 @@ def test_a_gap_shows_its_own_reason_and_a_hidden_cell_none(spec_of, recorded_of)
     assert row["accuracy %"] == "— no_data"
     assert row["vs reference"] == "— no_reference"
     assert row["drop"] == "—"
-
-
-def test_what_is_missing_is_one_column_of_the_frame(spec_of, recorded_of):
-    table = frame(cells(spec_of, recorded_of), run="r1")
-    assert [name for name in table.columns if name.startswith("missing")] == ["missing"]
-    assert "latency=wrong_output" in table["missing"][1].split()
 
 
 def test_every_reason_in_the_table_has_its_remedy_once(cells_of, spec_of, recorded_of):

@@ -1,0 +1,1 @@
+"""One file a format that runs are exported to."""
