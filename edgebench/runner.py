@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -251,9 +251,18 @@ def read_result(document: bytes) -> RunnerResult:
 
 
 def run_here(
-    job: RunnerJob, folder: Path, *, timeout_s: float = 600.0, python: str = sys.executable
+    job: RunnerJob,
+    folder: Path,
+    *,
+    timeout_s: float = 600.0,
+    python: str = sys.executable,
+    program: Sequence[str] | None = None,
 ) -> RunnerResult:
     """Run the job on this machine in a process of its own; its files land in `folder`.
+
+    Args:
+        python: Whose runner in Python is started.
+        program: Another runner in its place, less the path of the job.
 
     Raises:
         JobFailed: The runner failed, was killed (a runtime that crashes does that), or took longer
@@ -263,10 +272,10 @@ def run_here(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / job.result).unlink(missing_ok=True)
     (folder / "job.json").write_text(job.to_json())
-    argv = [python, "-s", str(shipped("runners") / "run.py"), str(folder / "job.json")]
+    runner = program or (python, "-s", str(shipped("runners") / "run.py"))
     try:
         done = subprocess.run(
-            argv,
+            [*runner, str(folder / "job.json")],
             env={**os.environ, **ENVIRONMENT},
             cwd=folder,
             stdin=subprocess.DEVNULL,

@@ -26,7 +26,8 @@ HEAVY = (
 
 def sources():
     folders = ("edgebench", "runners")
-    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    kinds = {".py", ".c", ".h"}
+    return sorted(p for folder in folders for p in (ROOT / folder).rglob("*") if p.suffix in kinds)
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))

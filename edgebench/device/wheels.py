@@ -83,11 +83,14 @@ def bundle_for(release: Release, board: Board, *, cache: Path, progress: Progres
 
 
 def pack(tree: Path) -> bytes:
-    """A folder as a `.tgz` that depends on its files only, with a manifest of their hashes."""
+    """A folder as a `.tgz` that depends on its files only, with a manifest of their hashes.
+
+    Sources in C stay here: nothing is compiled on a board.
+    """
     files = {
         path.relative_to(tree).as_posix(): path.read_bytes()
         for path in sorted(tree.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in {".c", ".h"}
     }
     lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items()]
     raw = io.BytesIO()
