@@ -1,11 +1,12 @@
 """What the runner itself costs: its time of an inference over that of a bare loop.
 
-    .venv/bin/python tests/benchmarks/runner_cost.py [--pairs N]
+    .venv/bin/python tests/benchmarks/runner_cost.py [--pairs N] [--native]
 
 Both run the same model through the same runtime on the same input, each in a fresh process, taking
 turns. The bare loop has no clock inside ten inferences; the runner's samples are averaged by ten as
 well, and of both the median counts. Printed is a Markdown table of the median over the processes of
-each, and of the ratio of each pair with its 95 % interval.
+each, and of the ratio of each pair with its 95 % interval. With `--native` the runner is the native
+one; the bare loop stays in Python.
 """
 
 import argparse
@@ -115,7 +116,20 @@ def _make_tflite(path: Path) -> None:
     subprocess.run(argv, check=True, capture_output=True, env=environment)
 
 
-def _compare(runtime: Any, model: Path, folder: Path, pairs: int) -> str:
+def _native(runtime: Any) -> tuple[str, ...]:
+    import platform
+    import sysconfig
+
+    from edgebench.device.native import built, launch_argv, library_in
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgebench"
+    packages = Path(sysconfig.get_paths()["platlib"])
+    return launch_argv(built(platform.machine(), cache=cache), library_in(packages, runtime))
+
+
+def _compare(
+    runtime: Any, model: Path, folder: Path, pairs: int, program: tuple[str, ...] | None
+) -> str:
     import numpy as np
 
     from edgebench.measure.stats import mean_interval_of
@@ -133,7 +147,7 @@ def _compare(runtime: Any, model: Path, folder: Path, pairs: int) -> str:
         # The order turns from pair to pair, so that a drift favours neither.
         for is_ours in (True, False) if pair % 2 else (False, True):
             if is_ours:
-                run_here(job, folder / f"{runtime}-{pair}")
+                run_here(job, folder / f"{runtime}-{pair}", program=program)
                 samples = np.load(folder / f"{runtime}-{pair}" / "samples.npz")["latency_ns"]
                 # Grouped as the bare loop's are: an interruption weighs the same in both.
                 whole = samples[: samples.size // BURST * BURST]
@@ -155,6 +169,7 @@ def _compare(runtime: Any, model: Path, folder: Path, pairs: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=12, help="processes of each kind")
+    parser.add_argument("--native", action="store_true", help="the native runner")
     parser.add_argument("--bare", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.bare:
@@ -168,7 +183,9 @@ def main() -> None:
         print("| runtime | bare loop, us | runner, us | ratio | 95 % interval | pairs |")
         print("|---|---:|---:|---:|---|---:|")
         for runtime, model in (("litert", "m.tflite"), ("onnxruntime", "m.onnx")):
-            print(_compare(runtime, folder / model, folder, options.pairs), flush=True)
+            program = _native(runtime) if options.native else None
+            row = _compare(runtime, folder / model, folder, options.pairs, program)
+            print(row, flush=True)
 
 
 if __name__ == "__main__":
