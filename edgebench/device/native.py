@@ -17,7 +17,8 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from edgebench.errors import NotDone
-from edgebench.runner import Runtime, shipped
+from edgebench.runner import shipped
+from edgebench.runtimes import Runtime
 
 # Older than the C library that any runtime needs: it is never the runner that does not fit a board.
 TARGETS: Final[Mapping[str, str]] = {

@@ -110,6 +110,17 @@ static Job common_of(const Json *document, const char *folder) {
     };
 }
 
+/* What the Python runner has and this one has not. */
+static void refuse_others(const Json *document, const Json *windows) {
+    const Json *scenario = json_member(document, "scenario");
+    if (scenario && scenario->kind != JSON_OBJECT) wrong("scenario", "an object");
+    const char *kind = scenario ? words_of(scenario, "kind") : "single";
+    if (strcmp(kind, "single") != 0)
+        fail("no_runtime", "The native runner has no scenario '%s', only single.", kind);
+    if (windows && json_member(windows, "chirps") && whole_of(windows, "chirps", 0, COUNT_MAX))
+        fail("no_runtime", "The native runner has no chirps, which a meter at the host needs.");
+}
+
 static Job read_document(const Json *document, const char *folder) {
     const char *schema = words_of(document, "schema");
     if (strcmp(schema, "edgebench.job/1") != 0)
@@ -126,8 +137,10 @@ static Job read_document(const Json *document, const char *folder) {
     if (job.cpus && job.cpus->kind != JSON_ARRAY) wrong("cpus", "a list");
     job.watch = json_member(document, "watch");
     if (job.watch) job.watch_output = path_of(job.watch, "output", folder);
-    if (strcmp(job.kind, "energy") == 0) {
-        const Json *windows = object_of(document, "windows");
+    const bool is_energy = strcmp(job.kind, "energy") == 0;
+    const Json *windows = is_energy ? object_of(document, "windows") : NULL;
+    refuse_others(document, windows);
+    if (windows) {
         job.idle_s = seconds_of(windows, "idle_s");
         job.active_s = seconds_of(windows, "active_s");
     }

@@ -12,7 +12,8 @@ import pytest
 
 from edgebench.device.native import TRIED, Compiler, built, launch_argv, library_in
 from edgebench.errors import NotDone
-from edgebench.runner import RunnerJob, RunnerResult, Runtime, run_here
+from edgebench.runner import RunnerJob, RunnerResult, run_here
+from edgebench.runtimes import Runtime
 from tests.conftest import miss, need
 from tests.runners.conftest import CACHE, SHORT
 
