@@ -59,7 +59,10 @@ def test_a_dry_run_shows_every_accelerator(plan_with, edgebench):
     assert [(cell["variant"], cell["accelerator"]) for cell in cells] == [
         (variant, accelerator) for variant in ("float", "int8") for accelerator in ("cpu", "cuda")
     ]
-    assert "int8.onnx  threads 1  cuda: quantize int8" in edgebench("run", plan, "--dry-run").stdout
+    assert (
+        "int8.onnx  threads 1, single  cuda: quantize int8"
+        in edgebench("run", plan, "--dry-run").stdout
+    )
 
 
 def test_a_cell_of_an_accelerator_is_compared_with_the_float_form_there(plan_with, edgebench):
