@@ -5,6 +5,7 @@ the runner is at work, as the kernel counts it. The truth is therefore known, wh
 machine does.
 """
 
+import abc
 import contextlib
 import random
 import shutil
@@ -130,7 +131,7 @@ def followed(uid: int, tell: Callable[[float], None]) -> Iterator[Power]:
         thread.join()
 
 
-class Simulated:
+class Simulated(abc.ABC):
     """A board in a folder of its own: temperature, clock, programs, and what each kind adds."""
 
     def __init__(self, model: str) -> None:
@@ -206,9 +207,9 @@ class Simulated:
         """As it stands now."""
         return (self.cpufreq / "policy0" / "scaling_governor").read_text().strip()
 
+    @abc.abstractmethod
     def tell_power(self, watts: float) -> None:
         """Write what the board takes, in the words of its own meter."""
-        raise NotImplementedError
 
     def powered(self, uid: int) -> contextlib.AbstractContextManager[Power]:
         """Its power follows the runner of a user while the block runs."""

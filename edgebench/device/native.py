@@ -115,8 +115,8 @@ def library_in(tree: Path, runtime: Runtime) -> Path:
 def launch_argv(binary: PurePath, library: PurePath) -> tuple[str, ...]:
     """How the native runner is started, less the path of the job document; paths of the device.
 
-    >>> launch_argv(PurePath("/work/edgebench-native"), PurePath("/work/libLiteRt.so"))
-    ('/work/edgebench-native', '/work/libLiteRt.so')
+    >>> launch_argv(PurePath("/opt/edgebench-native"), PurePath("/opt/libLiteRt.so"))
+    ('/opt/edgebench-native', '/opt/libLiteRt.so')
     """
     return (str(binary), str(library))
 
