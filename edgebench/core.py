@@ -654,7 +654,8 @@ class Measurement:
         error: The runtime's own words, where the cell failed.
         inputs: How the inputs came to be: from the data, from a file, or generated and with what
             seed.
-        fingerprint: Hashes of `hw`, `sw` and `state`; only equal ones are compared.
+        fingerprint: Hashes of `hw`, `sw` and `state`, of the `runtime`'s wheel and the `delegate`'s
+            library where they are known; only equal ones are compared.
     """
 
     schema: Literal["edgebench.measurement/1"] = MEASUREMENT_SCHEMA

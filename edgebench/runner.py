@@ -202,6 +202,7 @@ class RunnerResult:
     Attributes:
         reason: Of the closed list, where it failed.
         error: The runtime's own words, where it failed.
+        builds: Hashes of the `runtime`'s wheel and of a `delegate`'s library, where there is one.
         environment: Python, numpy and so on, as the runner saw them.
         inputs_made: How the inputs came to be.
         accel: Of the outputs pass.
@@ -213,6 +214,7 @@ class RunnerResult:
     error: str | None = None
     runtime: str
     runtime_version: str | None = None
+    builds: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, JsonValue] = field(default_factory=dict)
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()

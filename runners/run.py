@@ -71,16 +71,6 @@ def load_runtime(task):
     return backend, runtime, package
 
 
-def version_of(runtime, package):
-    """The runtime's version, asked late: the search imports a lot."""
-    from importlib import metadata
-
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return getattr(runtime, "__version__", None)
-
-
 def open_model(task, opener, runtime):
     """Open the model, describe it; the time that opening took."""
     from inputs import public
@@ -268,8 +258,11 @@ def finish(task, status, **more):
 
 def answer(task):
     """Do the pass and write the result document."""
+    from build import builds_of, version_of
+
     runtime, package = PASSES[task.job["kind"]](task)
-    finish(task, "ok", runtime_version=version_of(runtime, package))
+    builds = builds_of(package, task.job["accelerator"])
+    finish(task, "ok", runtime_version=version_of(runtime, package), builds=builds)
 
 
 def answer_failure(task, error):

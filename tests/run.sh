@@ -47,4 +47,4 @@ ruff format --check .
 ruff check .
 mypy
 lint-imports
-pytest -n 2 --dist loadfile "$@"
+pytest -n 2 --dist worksteal --durations 25 "$@"

@@ -239,6 +239,7 @@ def _with_outputs(
     measurement = replace(
         recorded.measurement,
         runtime_version=result.runtime_version,
+        fingerprint=dict(recorded.measurement.fingerprint) | dict(result.builds),
         accel=result.accel,
         accuracy=scored,
         agreement=with_reference,

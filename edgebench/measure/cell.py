@@ -104,9 +104,8 @@ def restated(recorded: Recorded, device: Device) -> Recorded:
     measurement = recorded.measurement
     if measurement.processes or measurement.energy:
         return recorded
-    return replace(
-        recorded, measurement=replace(measurement, fingerprint=fingerprint(device.facts))
-    )
+    stated = dict(measurement.fingerprint) | fingerprint(device.facts)
+    return replace(recorded, measurement=replace(measurement, fingerprint=stated))
 
 
 def ended(

@@ -98,9 +98,10 @@ def compare_recorded(
 def differences(ours: Measurement, theirs: Measurement) -> tuple[str, ...]:
     """What of two measurements must be equal to compare them, and is not, by name.
 
-    Fingerprints of hardware, software and state, the runtime with its version, the threads, the
-    scenario, the governor. What one of the two did not record is a difference in a fingerprint, for
-    only equal ones are compared; a version or a governor that nobody read is none.
+    Fingerprints of hardware, software and state, the runtime with its version and wheel, the
+    delegate's library, the threads, the scenario, the governor. What one of the two did not record
+    is a difference in the first three, for only equal ones are compared; a version, a wheel, a
+    library or a governor that nobody read is none.
     """
     return tuple(_differences(ours, theirs))
 
@@ -110,8 +111,10 @@ def _differences(ours: Measurement, theirs: Measurement) -> Iterator[str]:
         if ours.fingerprint.get(part) != theirs.fingerprint.get(part):
             yield part
     versions = {ours.runtime_version, theirs.runtime_version} - {None}
-    if ours.runtime != theirs.runtime or len(versions) > 1:
+    if ours.runtime != theirs.runtime or len(versions) > 1 or _are_two("runtime", ours, theirs):
         yield "runtime"
+    if _are_two("delegate", ours, theirs):
+        yield "delegate"
     if ours.threads != theirs.threads:
         yield "threads"
     if ours.scenario != theirs.scenario:
@@ -119,6 +122,11 @@ def _differences(ours: Measurement, theirs: Measurement) -> Iterator[str]:
     governors = (_governors(ours), _governors(theirs))
     if all(governors) and governors[0] != governors[1]:
         yield "governor"
+
+
+def _are_two(part: str, *measurements: Measurement) -> bool:
+    """Whether both know that part of their fingerprint, and it is not the same."""
+    return len({one.fingerprint.get(part) for one in measurements} - {None}) > 1
 
 
 def _governors(measurement: Measurement) -> set[str]:

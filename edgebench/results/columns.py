@@ -199,6 +199,8 @@ CELLS: Final[tuple[Column, ...]] = (
     Column("fingerprint_hw", _T, "measurement/fingerprint/hw", "Only equal ones are compared"),
     Column("fingerprint_sw", _T, "measurement/fingerprint/sw", "Likewise"),
     Column("fingerprint_state", _T, "measurement/fingerprint/state", "Likewise"),
+    Column("fingerprint_runtime", _T, "measurement/fingerprint/runtime", "Of the runtime's wheel"),
+    Column("fingerprint_delegate", _T, "measurement/fingerprint/delegate", "Of its library"),
     Column("edgebench_version", _T, "run/host/packages/edgebench", "Who measured"),
     Column("host_python", _T, "run/host/python", "Of the host"),
     Column("host_system", _T, "run/host/system", "Of the host"),

@@ -4,7 +4,7 @@
         [--known FILE] [--untimed]
 
 Writes data.py and plan.toml into FOLDER, makes every variant with every seed by `edgebench
-compress`, runs each on the 10,000 test images, measures those of the first seed on this machine by
+compress`, runs each on the 10,000 test images, measures those of the last seed on this machine by
 `edgebench bench`, and prints the table as markdown: means over the seeds, and their range. What was
 made is kept in the cache: broken off and started again, it goes on where it was. What FILE knows of
 an earlier run is not made again, and it is written anew after each seed. The 60,000 images are
@@ -231,10 +231,10 @@ def find(todo: dict[str, Steps], seed: int, desk: Desk, base: Path) -> dict[Key,
     return judged(made, names, base, seed)
 
 
-def time_all(recipes: dict[str, Steps], desk: Desk, base: Path) -> dict[Row, str]:
-    """Measure the files of the first seed here, each beside the float file of its format."""
+def time_all(recipes: dict[str, Steps], seed: int, desk: Desk, base: Path) -> dict[Row, str]:
+    """Measure the files of a seed here, each beside the float file of its format."""
     path = base / "plan.toml"
-    text, names = plan_text(recipes, 0)
+    text, names = plan_text(recipes, seed)
     path.write_text(text)
     compress_plan(path, desk)
     speeds: dict[Row, str] = {}
@@ -281,7 +281,7 @@ def main() -> None:
             known |= found
         if asked.known is not None:
             write_known(asked.known, asked.tune, known)
-    print(table(known, {} if asked.untimed else time_all(chosen, desk, base)))
+    print(table(known, {} if asked.untimed else time_all(chosen, asked.seeds - 1, desk, base)))
 
 
 if __name__ == "__main__":

@@ -56,6 +56,10 @@ def under(governor):
     return replace(MEASUREMENT, processes=(replace(PROCESS, state=state),))
 
 
+def built(**builds):
+    return replace(MEASUREMENT, fingerprint={**MEASUREMENT.fingerprint, **builds})
+
+
 @pytest.mark.parametrize("drift_ratio", [0.0, 0.2], ids=["calm", "drifting"])
 @pytest.mark.parametrize("blocks", [5, 8, 20])
 def test_two_runs_of_one_file_are_seldom_called_different(blocks, drift_ratio):
@@ -207,12 +211,19 @@ def test_of_many_cells_that_are_their_reference_seldom_one_is_called_different()
         (replace(MEASUREMENT, runtime="tflite-runtime"), ("runtime",)),
         (replace(MEASUREMENT, runtime_version="2.4.0"), ("runtime",)),
         (replace(MEASUREMENT, runtime_version=None), ()),
+        (built(runtime="r", delegate="d"), ()),
         (replace(MEASUREMENT, threads=4), ("threads",)),
         (replace(MEASUREMENT, scenario="multi:8"), ("scenario",)),
     ],
 )
 def test_what_makes_two_measurements_incomparable_is_named(theirs, names):
     assert differences(MEASUREMENT, theirs) == names
+
+
+@pytest.mark.parametrize("part", ["runtime", "delegate"])
+def test_two_builds_that_are_known_must_be_one(part):
+    assert differences(built(**{part: "x"}), built(**{part: "x"})) == ()
+    assert differences(built(**{part: "x"}), built(**{part: "y"})) == (part,)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Where nodes really run, as the runtimes themselves tell."""
 
+import hashlib
 import subprocess
 from collections import Counter
 
@@ -76,12 +77,18 @@ def test_all_and_nothing_are_told_apart(tflite, ask, name, accelerator, effectiv
 def test_the_old_runtime_tells_too(tflite, ask, old_python):
     result, _ = ask(tflite / "partly.tflite", python=old_python, runtime="tflite-runtime")
     assert result.accel.cpu_ops == {"CUMSUM": 1}
+    assert result.builds["runtime"] != ask(tflite / "partly.tflite")[0].builds["runtime"]
 
 
 def test_a_delegate_that_takes_nothing_has_no_node(tflite, ask, idle_delegate):
     name = f"delegate:{idle_delegate}"
-    accel = ask(tflite / "float.tflite", accelerator=name)[0].accel
+    result, _ = ask(tflite / "float.tflite", accelerator=name)
+    accel = result.accel
     assert (accel.requested, accel.effective, accel.nodes_accel) == (name, "none", 0)
+    assert result.builds["delegate"] == hashlib.sha256(idle_delegate.read_bytes()).hexdigest()
+    # On the CPU it is the same wheel, and no delegate.
+    plain, _ = ask(tflite / "float.tflite")
+    assert plain.builds == {"runtime": result.builds["runtime"]}
 
 
 def test_a_delegate_that_is_not_there_fails_in_the_words_of_the_loader(tflite, ask):
