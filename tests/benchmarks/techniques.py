@@ -120,6 +120,13 @@ def chains() -> dict[str, Steps]:
             f"prune {share}, cluster 16": [prune, cluster],
             f"prune {share}, cluster 16, aware int8": [prune, cluster, aware],
         }
+    pruned = [
+        {"prune": "92 %", "tune": "8 epochs", "learning_rate": 0.003},
+        {"distil": "self", "keep": ["zeros"], "tune": "6 epochs", "learning_rate": 0.003},
+    ]
+    found["prune 92 %, distil"] = pruned
+    found["prune 92 %, distil, cluster 16"] = [*pruned, cluster]
+    found["prune 92 %, distil, cluster 16, aware int8"] = [*pruned, cluster, aware]
     found["filters 50 %, distil"] = [{"filters": "50 %"}, distil]
     found["filters 50 %, distil, int8"] = [{"filters": "50 %"}, distil, "quantize int8"]
     return found
