@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import pytest
 
 from edgebench.errors import ConfigError
-from edgebench.plan import Plan, Target, plan_from, read_plan, shipped_plan
+from edgebench.plan import Plan, Target, plan_from, read_plan, read_targets, shipped_plan
 from edgebench.plan.checks import LOSSES
 from tests.conftest import miss
 
@@ -168,3 +168,53 @@ def test_names_that_differ_in_a_file_name_are_two(kind):
     names = ["a.b", "a-b", "ab"]
     plan = plan_from({**LEAST, kind: [{"name": name} for name in names]}, source="p.toml")
     assert [value.name for value in getattr(plan, kind)] == names
+
+
+NAMES = {"device": ["pi5"], "variant": ["float", "int8"], "scenario": ["single"]}
+TARGET = '[[target]]\ndevice = "pi5"\nsize_mb = 4.0\n'
+WHOLE = 'schema = 1\n[model]\nsource = "m.onnx"\n[[variant]]\nname = "int8"\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TARGET,
+        f"schema = 1\n{TARGET}",
+        WHOLE + '[[device]]\nname = "pi5"\n' + TARGET,
+    ],
+    ids=["alone", "with a schema", "in a whole plan"],
+)
+def test_targets_are_read_from_a_file_of_their_own(tmp_path, text):
+    path = tmp_path / "t.toml"
+    path.write_text(text)
+    assert read_targets(path, NAMES) == (Target(device="pi5", size_mb=4.0),)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ["`target` is missing"]),
+        ("target = []", ["no [[target]]"]),
+        ("[[target]]\n", ["`target[0]` sets no limit"]),
+        ("[[target]]\nsize_m = 4.0\n", ["unknown key `target[0].size_m`", "`size_mb`"]),
+        ("[[targets]]\nsize_mb = 4.0\n", ["unknown key `targets`", "`target`"]),
+        ("[[target]]\nsize_mb = -1.0\n", ["`target[0].size_mb` is -1.0"]),
+        ("[[target]]\nsize_mb = nan\n", ["`target[0].size_mb` is nan"]),
+        (TARGET.replace("pi5", "pi6"), ["`target[0].device` is 'pi6'"]),
+        ('[[target]]\nscenario = "offline"\nsize_mb = 1.0\n', ["`target[0].scenario`"]),
+        (WHOLE, ["no [[target]]"]),
+        ("[[target]", ["not valid TOML"]),
+    ],
+)
+def test_a_wrong_file_of_targets_names_the_file_and_the_key(tmp_path, text, words):
+    path = tmp_path / "t.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read_targets(path, NAMES)
+    assert [word for word in ["t.toml", *words] if word not in str(caught.value)] == []
+
+
+def test_a_file_of_targets_that_is_not_there_says_what_it_holds(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        read_targets(tmp_path / "none.toml", NAMES)
+    assert "[[target]]" in str(caught.value.hint)

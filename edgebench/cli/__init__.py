@@ -5,7 +5,7 @@ from typing import Final
 import click
 
 import edgebench
-from edgebench.cli import bench, device, plan, results
+from edgebench.cli import bench, device, gates, plan, results
 from edgebench.errors import EdgebenchError
 
 # As a shell has it for a program that Ctrl-C ended: 128 + SIGINT.
@@ -40,5 +40,6 @@ def main() -> None:
 for command in (
     *(plan.demo, plan.init, plan.lint, plan.run, plan.compress),
     *(bench.bench, device.device, results.results),
+    *(gates.validate, gates.compare),
 ):
     main.add_command(command)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from edgebench.core import Reason
     from edgebench.results.cells import Cell
+    from edgebench.results.gates import Report
     from edgebench.workflow import Outcome
     from edgebench.workflow.build import Built
 
@@ -67,6 +68,34 @@ def show_built(
         sys.exit(3)
 
 
+def show_report(report: "Report") -> None:
+    """What is to be known first, a table a device, and what is to be said of what did not pass."""
+    from rich.console import Console
+
+    from edgebench.results.gates import Mark
+    from edgebench.results.writers.verdicts import headline
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else UNBOUNDED)
+    for note in report.notes:
+        console.print(f"differs: {note}", markup=False, soft_wrap=True)
+    for device in dict.fromkeys(case.device for case in report.cases):
+        rows = [
+            {"variant": c.subject, "of": c.what, "measured": c.value, "verdict": c.verdict}
+            for c in report.cases
+            if c.device == device
+        ]
+        console.print(_grid(device, rows))
+    # What is so for several limits of a cell is said once.
+    told: dict[tuple[str, str, str], list[str]] = {}
+    for case in report.cases:
+        if case.mark in {Mark.FAILED, Mark.OPEN}:
+            told.setdefault((case.device, case.subject, case.said), []).append(case.what)
+    for (device, subject, said), what in told.items():
+        text = f"! {subject} on {device}, {', '.join(what)}: {said}"
+        console.print(text, markup=False, soft_wrap=True)
+    console.print(headline(report), markup=False, soft_wrap=True)
+
+
 def _show_tables(outcome: "Outcome") -> None:
     from rich.console import Console
 
@@ -111,15 +140,16 @@ def _table(device: str, cells: "list[Cell]") -> "Table":
 
 def _grid(title: str, rows: list[dict[str, str]]) -> "Table":
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     # A column in which nobody has a number says nothing.
     names = [name for name in rows[0] if any(row[name][:1] != "—" for row in rows)] if rows else []
     for name in names:
         table.add_column(name, overflow="fold", no_wrap=name in {"variant", "format", "size"})
     for row in rows:
-        table.add_row(*(row[name] for name in names), style=_style(" ".join(row.values())))
+        table.add_row(*(escape(row[name]) for name in names), style=_style(" ".join(row.values())))
     return table
 
 

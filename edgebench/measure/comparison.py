@@ -32,7 +32,7 @@ class Comparison:
         ratio: Time of the cell over time of the reference, paired by block.
         blocks: How many blocks hold both.
         margin_ratio: The smallest difference that was called one.
-        p: Of the paired t test that the ratio is 1; None without two common blocks.
+        p: Of the t test that the ratio is 1; None without two blocks.
         p_holm: The same among all comparisons that were adjusted together; None before that.
         differs: What makes the two incomparable, by name.
     """
@@ -72,12 +72,12 @@ def compare(
     if len(common) < 2:
         return _unpaired(samples, reference, len(common), margin)
     logs = np.array(
-        [math.log(_middle(samples[block]) / _middle(reference[block])) for block in common]
+        [math.log(middle_of(samples[block]) / middle_of(reference[block])) for block in common]
     )
     on_logs = mean_interval_of(logs)
     return Comparison(
         ratio=exponential(on_logs),
-        verdict=_verdict(on_logs, math.log1p(margin)),
+        verdict=verdict_of(on_logs, math.log1p(margin)),
         blocks=len(common),
         margin_ratio=margin,
         p=_p_of(logs),
@@ -138,7 +138,7 @@ def _governors(measurement: Measurement) -> set[str]:
 def adjusted(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
     """All comparisons of one device, with what survives that they are many.
 
-    By Holm's step-down method on their paired p, which holds whatever their dependence. A cell is
+    By Holm's step-down method on their p, which holds whatever their dependence. A cell is
     `faster` or `slower` only where it survives, else `inconclusive`; a small difference that does
     not survive leaves `equivalent`, for its interval lies within the margin all the same.
     """
@@ -191,7 +191,8 @@ def noise_floor(comparisons: Sequence[Comparison]) -> float:
     return math.expm1(float(np.quantile(distances, FLOOR_SHARE, method="higher")))
 
 
-def _middle(block: Times) -> float:
+def middle_of(block: Times) -> float:
+    """Median of a process after its last change of level, in nanoseconds; at least one."""
     return max(float(np.median(settled(block))), 1.0)
 
 
@@ -202,7 +203,7 @@ def _p_of(logs: NDArray[np.float64]) -> float:
     return 2 * t_share_below(-abs(mean) / error, logs.size - 1)
 
 
-def _verdict(on_logs: Interval, margin: float) -> Verdict:
+def verdict_of(on_logs: Interval, margin: float) -> Verdict:
     """Which side of the margin the whole interval lies on, if it lies on one."""
     low, high = on_logs.low, on_logs.high
     if high < -margin:

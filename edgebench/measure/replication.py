@@ -76,6 +76,31 @@ def blocks_to_decide(
     return _more(comparison.ratio, comparison.blocks, reach, (most, assurance))
 
 
+def processes_to_hold(
+    interval: Interval,
+    processes: int,
+    *,
+    limit: float,
+    most: int = PROCESSES_MAX,
+    assurance: float = ASSURANCE,
+) -> int | None:
+    """How many more processes likely tell on which side of a limit a latency lies, if it stays.
+
+    Args:
+        interval: Of a latency, by t on logs; it has the limit in it.
+        processes: How many it is of; at least two.
+        assurance: That of `processes_needed`.
+
+    Returns:
+        None where the value is so near to the limit that more than `most` would be needed in all.
+
+    >>> processes_to_hold(Interval(value=1.0, low=0.96, high=1.04), 5, limit=1.02)
+    14
+    """
+    reach = abs(math.log(limit / interval.value))
+    return _more(interval, processes, reach, (most, assurance))
+
+
 def inner_samples(
     processes: Sequence[NDArray[np.number]], *, launch_s: float, sample_s: float
 ) -> float:

@@ -3,13 +3,13 @@
 import difflib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Final
 
 from edgebench.core import MeasureProtocol
 from edgebench.errors import ConfigError
-from edgebench.plan.tables import Plan
+from edgebench.plan.tables import Plan, Target
 
 # A name becomes part of file names, here and on the device.
 NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
@@ -34,9 +34,8 @@ def check_plan(plan: Plan, source: str) -> None:
     _check_names(plan, source)
     _check_model(plan, source)
     _check_formats(plan, source)
-    _check_targets(plan, source)
+    check_targets_of(plan.target, _names(plan), source)
     _check_gate(plan, source)
-    _check_limits(plan, source)
 
 
 def _check_protocol(plan: Plan, source: str) -> None:
@@ -104,17 +103,25 @@ def _check_formats(plan: Plan, source: str) -> None:
             raise ConfigError(msg)
 
 
-def _check_targets(plan: Plan, source: str) -> None:
-    for number, target in enumerate(plan.target):
-        asked = {"device": target.device, "variant": target.variant}
-        for kind, names in _names(plan).items():
-            name = asked[kind]
-            if name != "*" and name not in names:
+def check_targets_of(
+    targets: Sequence[Target], names: Mapping[str, Sequence[str]], source: str
+) -> None:
+    """Raise ConfigError for a target that speaks of nothing, or says nothing that can be held.
+
+    Args:
+        names: What there is, by the key of a target: `device`, `variant`.
+    """
+    for number, target in enumerate(targets):
+        for kind, known in names.items():
+            name = getattr(target, kind)
+            if name != "*" and name not in known:
                 msg = f"{source}: `target[{number}].{kind}` is {name!r}, which is no {kind} here."
-                raise ConfigError(msg, hint=f"It has: {', '.join(names)}.")
+                raise ConfigError(msg, hint=f"It has: {', '.join(known)}.")
         if not target.limits():
             msg = f"{source}: `target[{number}]` sets no limit."
             raise ConfigError(msg, hint="For example: latency_p90_ms = 12.0")
+        for name, limit in target.limits().items():
+            _check_limit(f"target[{number}].{name}", limit, source)
 
 
 def _check_gate(plan: Plan, source: str) -> None:
@@ -123,23 +130,18 @@ def _check_gate(plan: Plan, source: str) -> None:
         if name not in names:
             msg = f"{source}: `gate.send[{number}]` is {name!r}, which is no variant here."
             raise ConfigError(msg, hint=f"It has: {', '.join(names)}.")
-
-
-def _check_limits(plan: Plan, source: str) -> None:
-    limits = {
-        f"target[{number}].{name}": limit
-        for number, target in enumerate(plan.target)
-        for name, limit in target.limits().items()
-    }
     if plan.gate.accuracy_drop_points is not None:
-        limits["gate.accuracy_drop_points"] = plan.gate.accuracy_drop_points
-    for where, limit in limits.items():
-        # A variant may be asked to gain accuracy; time, memory and size are above zero.
-        is_drop = where.endswith(".accuracy_drop_points")
-        if not math.isfinite(limit) or (limit <= 0 and not is_drop):
-            bound = "a finite number" if is_drop else "a finite number above 0"
-            msg = f"{source}: `{where}` is {limit}; it must be {bound}."
-            raise ConfigError(msg)
+        where = "gate.accuracy_drop_points"
+        _check_limit(where, plan.gate.accuracy_drop_points, source)
+
+
+def _check_limit(where: str, limit: float, source: str) -> None:
+    # A variant may be asked to gain accuracy; time, memory and size are above zero.
+    is_drop = where.endswith(".accuracy_drop_points")
+    if not math.isfinite(limit) or (limit <= 0 and not is_drop):
+        bound = "a finite number" if is_drop else "a finite number above 0"
+        msg = f"{source}: `{where}` is {limit}; it must be {bound}."
+        raise ConfigError(msg)
 
 
 def _names(plan: Plan) -> dict[str, list[str]]:

@@ -134,6 +134,16 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """A file that holds targets alone."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    schema: Literal[1] = 1
+    target: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A whole plan, checked for form.
 

@@ -182,31 +182,33 @@ def markdown(
     cells: Sequence[Cell], checked: Sequence[Checked], advice: Sequence[Advice], *, run: str
 ) -> str:
     """The run for a pull request: what to ship, the limits, the table."""
-    lines = [f"## edgebench: {_plain(run)}", ""]
+    lines = [f"## edgebench: {markdown_text(run)}", ""]
     for item in advice:
         name = f"{item.cell.spec.variant}.{item.cell.spec.format}" if item.cell else "nothing"
-        lines.append(f"- **{_plain(item.device)}**: ship {_plain(name)}: {_plain(item.why)}.")
+        device, name, why = map(markdown_text, (item.device, name, item.why))
+        lines.append(f"- **{device}**: ship {name}: {why}.")
     if checked:
-        lines += ["", _grid([target_row(c) for c in checked], ())]
-    lines += ["", _grid(readable_rows(cells), shown(cells, COLUMNS))]
+        lines += ["", markdown_grid([target_row(c) for c in checked], ())]
+    lines += ["", markdown_grid(readable_rows(cells), shown(cells, COLUMNS))]
     words = [*trouble(cells), *remedies(cells)]
     if words:
-        lines += ["", *(f"- {_plain(word)}" for word in words)]
+        lines += ["", *(f"- {markdown_text(word)}" for word in words)]
     return "\n".join(lines) + "\n"
 
 
-def _grid(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> str:
+def markdown_grid(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> str:
+    """A table in Markdown; of no columns all that the rows have."""
     import pandas as pd
 
-    plain = [{name: _plain(text) for name, text in row.items()} for row in rows]
+    plain = [{name: markdown_text(text) for name, text in row.items()} for row in rows]
     table = pd.DataFrame(plain, columns=list(columns) or None)
     return table.to_markdown(index=False, disable_numparse=True)
 
 
-def _plain(text: str) -> str:
+def markdown_text(text: str) -> str:
     r"""The text in one line, where nothing is markup: no column, code, emphasis, HTML or link.
 
-    >>> _plain("a|b\n<i>* [0, 1] [x](y)")
+    >>> markdown_text("a|b\n<i>* [0, 1] [x](y)")
     'a\\|b \\<i>\\* [0, 1] [x\\](y)'
     """
     line = " ".join((plain_text(text) or "").split())

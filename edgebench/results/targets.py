@@ -68,7 +68,7 @@ def _speaks_of(target: Target, cell: Cell) -> bool:
 
 
 def _check(cell: Cell, name: str, limit: float) -> Checked:
-    interval = _measured(cell, name)
+    interval = measured_of(cell, name)
     return Checked(
         key=cell.spec.key,
         device=cell.spec.device,
@@ -81,7 +81,7 @@ def _check(cell: Cell, name: str, limit: float) -> Checked:
         limit=limit,
         value=interval.value if interval else None,
         ci95=(interval.low, interval.high) if interval else None,
-        verdict=judge(interval, limit),
+        verdict=judge_cell(cell, name, limit),
     )
 
 
@@ -100,7 +100,14 @@ def judge(interval: Interval | None, limit: float) -> Verdict:
     return Verdict.FAIL if interval.low > limit else Verdict.INCONCLUSIVE
 
 
-def _measured(cell: Cell, name: str) -> Interval | None:
+def judge_cell(cell: Cell, name: str, limit: float) -> Verdict:
+    """Whether a cell holds a limit; one launch cannot say how launches differ, and decides none."""
+    verdict = judge(measured_of(cell, name), limit)
+    is_alone = name.startswith("latency") and cell.latency and cell.latency.processes < 2
+    return Verdict.INCONCLUSIVE if is_alone and verdict is not Verdict.NOT_MEASURED else verdict
+
+
+def measured_of(cell: Cell, name: str) -> Interval | None:
     """The value that a limit speaks of, in the limit's unit; None where it was not measured."""
     if cell.measurement is None or cell.status not in {Status.OK, Status.SUSPECT}:
         return None

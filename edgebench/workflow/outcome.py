@@ -66,13 +66,13 @@ class Outcome:
 def outcome_of(folder: Path) -> Outcome:
     """Read a run; statistics and verdicts are computed from its raw samples, each time anew."""
     run = read_run(folder)
-    margin_ratio = _number(run.protocol, "margin_ratio")
+    margin_ratio = number_of(run.protocol, "margin_ratio")
     cells = read_cells(
         run.cells,
         read_all(folder, run),
         margin_ratio=margin_ratio,
-        ci_ratio=_number(run.protocol, "ci_ratio"),
-        floors=_floors(run),
+        ci_ratio=number_of(run.protocol, "ci_ratio"),
+        floors=floors_of(run),
     )
     plan = plan_of(run)
     checked = check_targets(plan.target, cells) if plan else ()
@@ -124,7 +124,7 @@ def plan_of(run: RunDocument) -> Plan | None:
     return plan_from(run.plan, source=f"the plan of {run.name!r}")
 
 
-def _floors(run: RunDocument) -> dict[str, float]:
+def floors_of(run: RunDocument) -> dict[str, float]:
     """By device, the difference that it shows between a model and itself, where it is known."""
     found: dict[str, float] = {}
     for name, told in run.devices.items():
@@ -135,7 +135,8 @@ def _floors(run: RunDocument) -> dict[str, float]:
     return found
 
 
-def _number(document: Mapping[str, Any], key: str) -> float:
+def number_of(document: Mapping[str, Any], key: str) -> float:
+    """A number of the protocol; raises ConfigError where there is none."""
     value = document.get(key)
     if not isinstance(value, (int, float)):
         msg = f"run.json: `protocol.{key}` is {value!r}."

@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from edgebench.cli import main
+from edgebench.cli.gates import NAMES
+from edgebench.results.quantities import QUANTITIES
 from tests.conftest import miss
 
 
@@ -45,6 +47,14 @@ def test_init_overwrites_nothing(invoke, tmp_path):
         ("bench", "none.onnx"),
         ("results", "show", "none"),
         ("results", "export", "none", "--to", "x.csv"),
+        ("validate", "none"),
+        ("compare", "none", "none"),
+        ("compare", "none"),
+        ("compare", "none", "none", "--margin", "much"),
+        ("compare", "none", "none", "--margin", "-1"),
+        ("compare", "none", "none", "--margin", "speed=1%"),
+        ("compare", "none", "none", "--floor", "0.1"),
+        ("compare", "none", "none", "--floor", "latency=nan"),
         ("device", "remove", "none"),
         ("device", "probe", "none"),
         ("device", "add", "a", "gopher://there"),
@@ -218,3 +228,21 @@ def identifiers():
             found.append(path.read_text().strip())
     # The loopback's address is that of every machine, and that of a tunnel may be empty.
     return [word.lower() for word in found if word.strip("0:")]
+
+
+def test_the_help_of_compare_names_the_defaults_that_are_used(invoke):
+    told = " ".join(invoke("compare", "--help").stdout.split())
+    shown = {
+        name: f"{name}={quantity.floor:g}" + (f" ({quantity.unit})" if quantity.unit else "")
+        for name, quantity in QUANTITIES.items()
+    }
+    assert [text for text in shown.values() if text not in told] == []
+    assert {name for name, q in QUANTITIES.items() if q.margin_ratio is None} == {
+        *("latency", "energy")
+    }
+    assert "error, size and memory 1%; accuracy 0%" in told
+    assert {n: QUANTITIES[n].margin_ratio for n in ("error", "size", "memory", "accuracy")} == {
+        **dict.fromkeys(("error", "size", "memory"), 0.01),
+        "accuracy": 0.0,
+    }
+    assert set(NAMES) == set(QUANTITIES)

@@ -9,7 +9,12 @@ from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 
 from edgebench.measure.comparison import Comparison
 from edgebench.measure.intervals import Interval, exponential, mean_interval_of
-from edgebench.measure.replication import blocks_to_decide, inner_samples, processes_needed
+from edgebench.measure.replication import (
+    blocks_to_decide,
+    inner_samples,
+    processes_needed,
+    processes_to_hold,
+)
 from tests.measure.launches import remembering
 
 INCONCLUSIVE = Comparison(
@@ -83,6 +88,27 @@ def test_a_forecast_of_a_verdict_mostly_comes_true():
             later = mean_interval_of(np.append(logs, random.normal(0.1, 0.06, more)))
             decided.append(later.low > math.log1p(0.05))
     assert np.mean(decided) >= 0.7
+
+
+@pytest.mark.parametrize("limit", [0.98, 1.02], ids=["to fail", "to pass"])
+def test_a_forecast_of_a_limit_mostly_comes_true(limit):
+    random = np.random.default_rng(5)
+    decided = []
+    for _ in range(400):
+        logs = random.normal(0, 0.03, 6)
+        interval = exponential(mean_interval_of(logs))
+        is_open = interval.low <= limit < interval.high
+        more = processes_to_hold(interval, 6, limit=limit) if is_open else None
+        if more is not None:
+            later = exponential(mean_interval_of(np.append(logs, random.normal(0, 0.03, more))))
+            decided.append(not later.low <= limit < later.high)
+    assert np.mean(decided) >= 0.7
+
+
+def test_a_value_that_is_the_limit_is_never_decided():
+    interval = Interval(value=1.0, low=0.9, high=1.1)
+    assert processes_to_hold(interval, 5, limit=1.0) is None
+    assert processes_to_hold(interval, 5, limit=1.0001) is None
 
 
 @pytest.mark.parametrize(

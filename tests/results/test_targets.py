@@ -66,3 +66,14 @@ def test_a_target_speaks_only_of_its_device_and_variant(spec_of, recorded_of):
         ("b", "int8"),
         ("b", "int8"),
     ]
+
+
+def test_one_launch_decides_no_latency(spec_of, recorded_of):
+    spec = spec_of("float")
+    cells = read_cells(
+        [spec], {spec.key: recorded_of(spec, [1.0])}, margin_ratio=0.05, ci_ratio=0.05
+    )
+    targets = [Target(latency_p50_ms=9.0), Target(latency_p50_ms=0.1), Target(size_mb=1.0)]
+    assert [c.verdict.value for c in check_targets(targets, cells)] == [
+        *("INCONCLUSIVE", "INCONCLUSIVE", "PASS")
+    ]
