@@ -80,7 +80,7 @@ def show_report(report: "Report") -> None:
         console.print(f"differs: {note}", markup=False, soft_wrap=True)
     for device in dict.fromkeys(case.device for case in report.cases):
         rows = [
-            {"variant": c.subject, "of": c.what, "measured": c.value, "verdict": c.verdict}
+            {"variant": c.subject, "of": c.what, "measured": c.value, "verdict": c.shown}
             for c in report.cases
             if c.device == device
         ]

@@ -38,6 +38,11 @@ class Case:
     words: tuple[str, ...] = ()
 
     @property
+    def shown(self) -> str:
+        """The verdict as a person reads it."""
+        return self.verdict.replace("_", " ")
+
+    @property
     def said(self) -> str:
         """All of its words in one line."""
         return "; ".join(word.rstrip(".") for word in self.words)
@@ -69,7 +74,7 @@ class Report:
         """How many cases of each verdict there are: `2 FAIL, 5 PASS`."""
         order = list(Mark)
         cases = sorted(self.cases, key=lambda case: order.index(case.mark))
-        counted = Counter(case.verdict.replace("_", " ") for case in cases)
+        counted = Counter(case.shown for case in cases)
         return ", ".join(f"{count} {verdict}" for verdict, count in counted.items())
 
 

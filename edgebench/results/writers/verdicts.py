@@ -65,7 +65,7 @@ def _lines(report: Report) -> Iterator[str]:
 
 def _row(case: Case, words: str | None) -> dict[str, str]:
     row = {
-        "verdict": case.verdict.replace("_", " "),
+        "verdict": case.shown,
         "device": case.device,
         "variant": case.subject,
         "of": case.what,
