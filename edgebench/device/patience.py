@@ -1,5 +1,6 @@
-"""Calls to a device that outlive a loss of its link."""
+"""Calls to a device that outlive a loss of its link, and calls that end at their deadline."""
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -29,3 +30,30 @@ def patiently(call: Callable[[], Answer], *, patience_s: float = PATIENCE_S) -> 
                 raise
             time.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
             attempt += 1
+
+
+def within(timeout_s: float, action: Callable[[], Answer]) -> Answer:
+    """Do something that may hang for ever, for no longer than this.
+
+    It goes on in its thread after the deadline; the caller then closes what it hangs on.
+
+    Raises:
+        TimeoutError: It took longer.
+    """
+    outcome: list[Answer] = []
+    failure: list[BaseException] = []
+
+    def act() -> None:
+        try:
+            outcome.append(action())
+        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
+            failure.append(error)
+
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    if failure:
+        raise failure[0]
+    if not outcome:
+        raise TimeoutError
+    return outcome[0]

@@ -1,7 +1,7 @@
 """A device behind SSH, by paramiko, which by itself is slow on small calls and deaf to dead links.
 
-What is done about that stands where it is done: sockets in `ssh_login`, deadlines and frames in
-`ssh_exec`, host keys in `host_keys`.
+What is done about that stands where it is done: sockets in `ssh_login`, deadlines in `patience`,
+frames in `frames`, host keys in `host_keys`.
 """
 
 import logging
@@ -11,8 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from edgebench.core import Completed
+from edgebench.device.frames import CHUNK, END, END_S, LinkLost
+from edgebench.device.patience import within
 from edgebench.device.ssh_config import Hop, route
-from edgebench.device.ssh_exec import CHUNK, Conversation, LinkLost, within
+from edgebench.device.ssh_exec import Conversation
 from edgebench.device.ssh_login import Secrets, connect_hop
 from edgebench.errors import DeviceError, DeviceLost
 
@@ -25,9 +27,6 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 # `cat` and not SFTP: half of the boards with dropbear have no SFTP server, and it is faster.
 PUSH: Final = 'cat > "$1" && wc -c < "$1"'
-# dash knows `--` after `-s TERM` only, and takes it for a process id after `-TERM`.
-END: Final = '[ -n "$1" ] && kill -s TERM -- "-$1" && sleep 1 && kill -s KILL -- "-$1"'
-END_S: Final = 5.0
 
 
 class SshTransport:
