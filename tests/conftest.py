@@ -1,4 +1,4 @@
-"""What every room's tests may use: a real sshd as a device, and the rule on missing tools."""
+"""What every room's tests may use: real devices, and the rule on missing tools."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 from tests import postgres
+from tests.phone import PYTHON, Phone, adb_server, switched_on
 from tests.sshd import Sshd, UnavailableError, started
 
 
@@ -33,6 +34,20 @@ def sshd() -> Iterator[Sshd]:
         with started() as server, pytest.MonkeyPatch.context() as patch:
             patch.setenv("EDGEBENCH_SSH_CONFIG", str(server.config))
             yield server
+    except UnavailableError as error:
+        miss(str(error))
+
+
+@pytest.fixture(scope="session")
+def phone() -> Iterator[Phone]:
+    """A device behind adb, which a server of adb of the session's own knows how to reach."""
+    for program in ("adb", "unshare", "setpriv", PYTHON):
+        need(program)
+    try:
+        with switched_on() as made, adb_server() as server, pytest.MonkeyPatch.context() as patch:
+            for name, value in server.variables.items():
+                patch.setenv(name, value)
+            yield made
     except UnavailableError as error:
         miss(str(error))
 

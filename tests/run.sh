@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 python=${PYTHON:-python3}
 venv=${EDGEBENCH_TEST_VENV:-.venv-test}
-packages=(python3-venv mount openssh-server openssh-client gcc libc6-dev)
+packages=(python3-venv mount openssh-server openssh-client adb gcc libc6-dev)
 packages+=(libonnx-testdata dataset-fashion-mnist postgresql)
 
 if command -v apt-get >/dev/null; then

@@ -129,13 +129,13 @@ def started(
             argv = _as_own_user(folder, argv, uid, shell, is_root=is_root, board=board)
         with (folder / "sshd.log").open("wb") as log:
             process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        _wait_for(port, process, folder / "sshd.log")
+        wait_for(port, process, folder / "sshd.log")
         yield _describe(folder, port, process.pid, uid)
     finally:
         if process is not None:
             process.terminate()
             process.wait(10)
-        _end_all_of(uid)
+        end_all_of(uid)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -157,9 +157,7 @@ def _describe(folder: Path, port: int, pid: int, uid: int | None) -> Sshd:
 
 def _prepare(folder: Path, settings: str, *, uid: int | None, path: Path | None) -> int:
     """Write keys and configurations; the port that was free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     home = folder / "home"
     home.mkdir()
     # bash reads this also for commands that come over ssh; many a board greets like that.
@@ -230,14 +228,22 @@ def _as_board(board: Board) -> list[str]:
     return setup + [f"mount --bind {path} {target}" for target, path in board.mounts.items()]
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a server listens."""
     for _ in range(100):
         if process.poll() is not None:
             break
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.05)
-    raise UnavailableError(f"sshd does not start: {log.read_text()[-500:]}")
+    raise UnavailableError(f"{process.args!r} does not start: {log.read_text()[-500:]}")
 
 
 def _processes() -> dict[int, tuple[int, str]]:
@@ -251,7 +257,7 @@ def _processes() -> dict[int, tuple[int, str]]:
     return found
 
 
-def _end_all_of(uid: int | None) -> None:
+def end_all_of(uid: int | None) -> None:
     """End what our own user left; a uid that nobody else has."""
     if uid is None:
         return

@@ -11,7 +11,7 @@ from edgebench.core import Device, DeviceProfile, Transport
 from edgebench.device.facts import read_facts
 from edgebench.device.floors import read_floor
 from edgebench.device.inventory import Entry, read_inventory, unknown_device
-from edgebench.device.profile import GENERIC, THIS_MACHINE, load_profile, propose
+from edgebench.device.profile import BEHIND_ADB, GENERIC, THIS_MACHINE, load_profile, propose
 from edgebench.device.transport import open_transport
 from edgebench.errors import DeviceError
 
@@ -36,8 +36,8 @@ def connect(
     entry = _entry(name_or_address)
     chosen = profile or entry.profile
     is_here = entry.address.startswith("local://")
-    if is_here and chosen is None:
-        chosen = THIS_MACHINE
+    if chosen is None:
+        chosen = _profile_of(entry.address)
     kind = load_profile(chosen) if chosen else None
     transport = open_transport(entry.address, password=password, password_env=entry.password_env)
     try:
@@ -71,6 +71,12 @@ def meter_of(name_or_address: str, *, profile: str | None = None) -> str | None:
     entry = _entry(name_or_address)
     chosen = profile or entry.profile
     return entry.meter or (load_profile(chosen).meter if chosen else None)
+
+
+def _profile_of(address: str) -> str | None:
+    """The profile that the way to a device tells by itself."""
+    scheme, _, _ = address.partition("://")
+    return {"local": THIS_MACHINE, "adb": BEHIND_ADB}.get(scheme)
 
 
 def _entry(name_or_address: str) -> Entry:

@@ -15,6 +15,7 @@ from edgebench.runner import shipped
 
 GENERIC: Final = "linux-board"
 THIS_MACHINE: Final = "this-machine"
+BEHIND_ADB: Final = "android-phone"
 
 _PROFILE: Final = TypeAdapter(DeviceProfile)
 

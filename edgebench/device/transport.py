@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from edgebench.core import Transport
+from edgebench.device.adb import open_adb
 from edgebench.device.local import open_local
 from edgebench.device.replay import open_replay
 from edgebench.device.ssh import open_ssh
 from edgebench.errors import ConfigError
 
 EXAMPLES: Final = (
-    "local://, ssh://pi@192.0.2.7, ssh://pi@raspberrypi.local:2222, replay://board.json"
+    "local://, ssh://pi@192.0.2.7, ssh://pi@raspberrypi.local:2222, adb://R5CT30ABCDE, "
+    "adb://192.0.2.7:5555, replay://board.json"
 )
 
 
@@ -31,6 +33,7 @@ class Opener(Protocol):
 TRANSPORTS: Final[Mapping[str, Opener]] = {
     "local": open_local,
     "ssh": open_ssh,
+    "adb": open_adb,
     "replay": open_replay,
 }
 
@@ -52,9 +55,6 @@ def open_transport(
         ConfigError: The address is none that is known.
     """
     scheme, separator, _ = address.partition("://")
-    if scheme == "adb" and separator:
-        msg = f"Devices behind adb cannot be reached yet, so {address!r} is refused."
-        raise ConfigError(msg, hint=f"Addresses that work: {EXAMPLES}.")
     if not separator or scheme not in TRANSPORTS:
         msg = f"{address!r} is not the address of a device."
         raise ConfigError(msg, hint=f"Addresses look like {EXAMPLES}.")

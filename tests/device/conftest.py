@@ -1,4 +1,4 @@
-"""Devices to try things on: this machine in a folder of its own, and a real sshd."""
+"""Devices to try things on: this machine in a folder of its own, a real sshd, a phone."""
 
 import os
 import shutil
@@ -15,7 +15,11 @@ from edgebench.device.local import LocalTransport
 from edgebench.device.provision import Launch
 from edgebench.device.transport import open_transport
 from edgebench.runner import shipped
+from tests.phone import Phone
 from tests.sshd import Sshd
+
+SERVERS = {"ssh": "sshd", "adb": "phone"}
+DEVICES = {"ssh": "board", "adb": "handset"}
 
 
 @pytest.fixture(scope="session")
@@ -33,26 +37,34 @@ def here(tmp_path: Path) -> Device:
     return replace(device, work_folder=PurePosixPath(tmp_path / 'it\'s a "work"\nfolder $HOME'))
 
 
-@pytest.fixture(params=["local", "ssh"])
+@pytest.fixture(scope="session")
+def handset(phone: Phone) -> Iterator[Device]:
+    """The phone as a device."""
+    device = connect(phone.address)
+    yield device
+    device.transport.close()
+
+
+@pytest.fixture(params=["local", "ssh", "adb"])
 def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
     """Each transport that runs programs."""
     if request.param == "local":
         yield LocalTransport()
         return
-    server: Sshd = request.getfixturevalue("sshd")
+    server: Sshd | Phone = request.getfixturevalue(SERVERS[request.param])
     made = open_transport(server.address)
     yield made
     made.close()
 
 
-@pytest.fixture(params=["local", "ssh"])
+@pytest.fixture(params=["local", "ssh", "adb"])
 def device(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Device:
     """Each kind of device, with a work folder of its own that is empty."""
     name = tmp_path_factory.mktemp("work").name
     if request.param == "local":
         here: Device = request.getfixturevalue("here")
         return here
-    found: Device = request.getfixturevalue("board")
+    found: Device = request.getfixturevalue(DEVICES[request.param])
     return replace(found, work_folder=found.work_folder / f"{os.getpid()}-{name}-{id(request)}")
 
 

@@ -10,7 +10,7 @@ from edgebench.runner import shipped
 SHIPPED = {
     *("raspberry-pi-3", "raspberry-pi-4", "raspberry-pi-5", "raspberry-pi-zero-2-w"),
     *("jetson-nano", "jetson-xavier-nx", "jetson-orin-nano", "jetson-agx-orin"),
-    *("android-phone", "linux-board", "this-machine"),
+    *("android-phone", "android-termux", "linux-board", "this-machine"),
 }
 
 
@@ -63,6 +63,7 @@ def test_the_boards_own_model_string_proposes_its_profile(model, name):
         ("jetson-orin-nano", ("dotprod", "fp16")),
         ("jetson-agx-orin", ("dotprod", "fp16")),
         ("android-phone", None),
+        ("android-termux", None),
         ("linux-board", None),
         ("this-machine", None),
     ],

@@ -138,7 +138,9 @@ def test_a_file_cannot_be_pushed_into_a_folder_that_is_not_there(transport, tmp_
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("adb://R5CT30", "adb cannot be reached yet"),
+        ("adb://-s", "not the address of a device behind adb"),
+        ("adb://pi@board", "not the address of a device behind adb"),
+        ("adb://board:99999", "no usable port"),
         ("pi@raspberrypi", "not the address"),
         ("http://board", "not the address"),
         ("", "not the address"),
