@@ -15,7 +15,8 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -51,7 +52,7 @@ class Phone:
         """For `connect`."""
         return f"adb://{self.serial}"
 
-    def seen(self, path: PurePath) -> Path:
+    def seen(self, path: PurePath | str) -> Path:
         """A path of the phone, as whoever starts it may open it."""
         return Path(f"/proc/{self.pid}/root{path}")
 
@@ -94,11 +95,21 @@ class AdbServer:
 
         An emulator tells the server itself where it stands, and cannot be connected to.
         """
+        serial = f"emulator-{phone.port - 1}"
+        self._wait_until(lambda: serial not in self.adb("devices"))
         request = f"host:emulator:{phone.port}".encode()
         with socket.create_connection(("127.0.0.1", self.port), 5) as link:
             link.sendall(b"%04x%b" % (len(request), request))
             link.recv(100)
-        return f"emulator-{phone.port - 1}"
+        self._wait_until(lambda: serial in self.adb("devices"))
+        return serial
+
+    @staticmethod
+    def _wait_until(is_so: Callable[[], bool]) -> None:
+        for _ in range(100):
+            if is_so():
+                return
+            time.sleep(0.05)
 
     def kill(self) -> None:
         """End the server, and one that a client has started in its place."""

@@ -38,7 +38,7 @@ def list_devices(as_json: bool) -> None:
 @click.option("--password-env", help="The environment variable that holds its password.")
 @METER
 def add(name: str, address: str, **options: str | None) -> None:
-    """Keep a device under NAME; ADDRESS is local://, ssh://user@host:port or replay://FILE."""
+    """Keep a device under NAME; ADDRESS is local://, ssh://user@host:port, adb://SERIAL or replay://FILE."""
     from edgebench.device.inventory import Entry, add_entry
     from edgebench.device.profile import load_profile
     from edgebench.device.transport import open_transport

@@ -86,13 +86,13 @@ def attached(client: str) -> dict[str, str]:
     """
     try:
         done = call((client, "devices"))
-        words = said(done)
-    except TimeoutError:
-        done, words = None, f"no answer within {CALL_S:g} s"
-    if done is None or done.exit_code != 0:
-        msg = f"The server of adb does not answer: {words}."
-        hint = "See what `adb devices` says; ADB_SERVER_SOCKET and the like name another server."
-        raise DeviceLost(msg, hint=hint)
+        if done.exit_code != 0:  # a server that is just ending; the next call starts another
+            done = call((client, "devices"))
+    except TimeoutError as error:
+        words = f"no answer within {CALL_S:g} s"
+        raise _no_server(words) from error
+    if done.exit_code != 0:
+        raise _no_server(said(done))
     return listed(done.stdout.decode(errors="replace"))
 
 
@@ -131,3 +131,9 @@ def said(done: Completed) -> str:
     kept = [line.strip() for line in lines if line.strip() and not line.startswith("*")]
     first = kept[0] if kept else f"exit code {done.exit_code}"
     return re.sub(r"^(adb: )?(error: )?", "", first).rstrip(".")
+
+
+def _no_server(words: str) -> DeviceLost:
+    msg = f"The server of adb does not answer: {words}."
+    hint = "See what `adb devices` says; ADB_SERVER_SOCKET and the like name another server."
+    return DeviceLost(msg, hint=hint)

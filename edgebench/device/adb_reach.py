@@ -129,8 +129,15 @@ def _only(states: Mapping[str, str]) -> str:
 
 def _connected_anew(client: str, serial: str) -> str:
     """Connect over the network, also where the server takes a dead link for a good one."""
+    until_s = time.monotonic() + SETTLE_S
     _tried((client, "disconnect", serial))
-    return _tried((client, "connect", serial))
+    words = _tried((client, "connect", serial))
+    while words.startswith("already connected") and time.monotonic() < until_s:
+        if attached(client).get(serial) == "device":
+            break
+        time.sleep(0.1)  # what was disconnected takes a moment to be gone
+        words = _tried((client, "connect", serial))
+    return words
 
 
 def _tried(argv: tuple[str, ...]) -> str:

@@ -6,8 +6,8 @@ FAULTS is a JSON file that is read anew for each packet, so that a test may swit
   without       features that it does not have
   terminal      the old `shell:` stands behind a terminal, which changes line feeds
   drop_after    bytes after which a connection is dropped
-  stall         nothing is answered any more
-  unplugged     connections are refused
+  damage        a file that is sent arrives as another
+  stall_after   bytes after which nothing is answered any more
 SIGUSR1 drops all connections at once; what runs behind them goes on.
 """
 
@@ -24,7 +24,7 @@ from tests.adbd.wire import DATA_MAX, VERSION, Packets, Stream
 
 FEATURES = ("shell_v2", "cmd", "stat_v2", "ls_v2", "fixed_push_mkdir", "sendrecv_v2")
 TOKEN, SIGNATURE, PUBLIC_KEY = 1, 2, 3
-KEYS = set()
+KEYS: set[tuple[int, int]] = set()
 
 
 class Connection:
@@ -105,7 +105,7 @@ class Connection:
         with contextlib.suppress(EOFError, ConnectionError):
             await self.packets.send(b"OKAY", stream.local, stream.remote)
             if kind == "sync":
-                await sync.serve(stream)
+                await sync.serve(stream, self.faults())
             elif ",v2" in service:
                 await shell.serve_v2(stream, argument)
             elif kind == "shell" and self.faults().get("terminal"):
@@ -125,9 +125,6 @@ async def serve(port, path):
 
     async def accept(reader, writer):
         packets = Packets(reader, writer, faults)
-        if faults().get("unplugged"):
-            packets.abort()
-            return
         open_links.add(packets)
         await Connection(packets, faults).serve()
         open_links.discard(packets)

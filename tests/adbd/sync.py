@@ -9,9 +9,10 @@ import struct
 from pathlib import Path
 
 CHUNK = 64 * 1024
+LONG = 1024  # no header is
 
 
-async def serve(stream):
+async def serve(stream, faults):
     """Answer one request after the other, until QUIT."""
     while True:
         name, size = struct.unpack("<4sI", await stream.read(8))
@@ -22,7 +23,19 @@ async def serve(stream):
         if handler is None:
             await _fail(stream, f"unknown request {name!r}")
             return
-        await handler(stream, argument)
+        await handler(Damaged(stream) if faults.get("damage") else stream, argument)
+
+
+class Damaged:
+    """A stream whose data arrive as something else."""
+
+    def __init__(self, stream):
+        self._stream = stream
+        self.write = stream.write
+
+    async def read(self, size):
+        data = await self._stream.read(size)
+        return data if size < LONG else data[::-1]
 
 
 async def _fail(stream, words):

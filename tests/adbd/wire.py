@@ -47,8 +47,9 @@ class Packets:
         faults = self._faults()
         self._passed += size
         if self._passed > faults.get("drop_after", self._passed):
+            self.abort()
             raise LinkDroppedError("the fault `drop_after`")
-        if faults.get("stall"):
+        if self._passed > faults.get("stall_after", self._passed):
             await asyncio.sleep(3600)
 
     def abort(self):
@@ -60,7 +61,7 @@ class Stream:
 
     def __init__(self, packets, local, remote):
         self._packets, self.local, self.remote = packets, local, remote
-        self._arrived = asyncio.Queue()
+        self._arrived: asyncio.Queue[bytes] = asyncio.Queue()
         self._buffer = bytearray()
         self._taken = asyncio.Event()
         self.is_closed = False

@@ -15,7 +15,7 @@ from edgebench.device.local import LocalTransport
 from edgebench.device.provision import Launch
 from edgebench.device.transport import open_transport
 from edgebench.runner import shipped
-from tests.phone import Phone
+from tests.phone import AdbServer, Phone, adb_server, switched_on
 from tests.sshd import Sshd
 
 SERVERS = {"ssh": "sshd", "adb": "phone"}
@@ -66,6 +66,25 @@ def device(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         return here
     found: Device = request.getfixturevalue(DEVICES[request.param])
     return replace(found, work_folder=found.work_folder / f"{os.getpid()}-{name}-{id(request)}")
+
+
+@pytest.fixture
+def server(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> Iterator[AdbServer]:
+    """A server of adb of the test's own, that knows no device yet."""
+    del phone  # which knows whether there can be one
+    with adb_server() as made:
+        for name, value in made.variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("ANDROID_SERIAL", raising=False)
+        yield made
+
+
+@pytest.fixture
+def spare(server: AdbServer) -> Iterator[Phone]:
+    """A phone of the test's own, to be broken; its server does not know it yet."""
+    del server
+    with switched_on() as made:
+        yield made
 
 
 @pytest.fixture

@@ -135,6 +135,32 @@ def test_a_file_cannot_be_pushed_into_a_folder_that_is_not_there(transport, tmp_
         transport.push(tmp_path / "f", PurePosixPath("/nonexistent/f"))
 
 
+def test_a_file_gets_the_rights_and_the_time_of_one_that_was_made_there(transport, tmp_path):
+    folder = PurePosixPath(transport.run(["mktemp", "-d"]).stdout.decode().strip())
+    source = tmp_path / "f"
+    source.write_bytes(b"1")
+    source.chmod(0o777)
+    os.utime(source, (1, 1))
+    transport.push(source, folder / "f")
+    script = 'cd "$1" && : > made && ls -l f made | cut -c 2-10 && find . -name f -mmin -5'
+    done = transport.run(["sh", "-c", script, "x", str(folder)])
+    transport.run(["rm", "-rf", str(folder)])
+    given, made, young = done.stdout.decode().split()
+    assert (given, young) == (made, "./f")
+
+
+def test_a_folder_is_no_file_to_be_pushed_to_or_pulled(transport, tmp_path):
+    folder = PurePosixPath(transport.run(["mktemp", "-d"]).stdout.decode().strip())
+    (tmp_path / "f").write_bytes(b"1")
+    with pytest.raises(DeviceError, match=str(folder)):
+        transport.push(tmp_path / "f", folder)
+    with pytest.raises(DeviceError, match=str(folder)):
+        transport.pull(folder, tmp_path / "back")
+    left = transport.run(["ls", "-A", str(folder)]).stdout
+    transport.run(["rm", "-rf", str(folder)])
+    assert left == b""
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [
