@@ -47,6 +47,7 @@ def phone() -> Iterator[Phone]:
         with switched_on() as made, adb_server() as server, pytest.MonkeyPatch.context() as patch:
             for name, value in server.variables.items():
                 patch.setenv(name, value)
+            patch.delenv("ADB_SERVER_SOCKET", raising=False)
             yield made
     except UnavailableError as error:
         miss(str(error))

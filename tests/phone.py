@@ -72,17 +72,19 @@ class AdbServer:
     """A server of adb, with a port and a home of its own.
 
     Attributes:
+        home: Where it keeps its keys, as would one that a client starts in its place.
         variables: By which a client finds it.
     """
 
     port: int
+    home: Path
     variables: Mapping[str, str]
 
     def adb(self, *words: str) -> str:
         """What the real client prints."""
         done = subprocess.run(
             ["adb", *words],
-            env={**os.environ, **self.variables},
+            env={**os.environ, **self.variables, "HOME": str(self.home)},
             capture_output=True,
             text=True,
             check=False,
@@ -110,6 +112,7 @@ class AdbServer:
             if is_so():
                 return
             time.sleep(0.05)
+        raise TimeoutError
 
     def kill(self) -> None:
         """End the server, and one that a client has started in its place."""
@@ -117,7 +120,9 @@ class AdbServer:
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
                 words = (entry / "cmdline").read_bytes().split(b"\0")
-                if b"adb" in words[0] and any(re.fullmatch(mine, word) for word in words):
+                if Path(os.fsdecode(words[0])).name == "adb" and any(
+                    re.fullmatch(mine, word) for word in words
+                ):
                     os.kill(int(entry.name), signal.SIGKILL)
 
 
@@ -128,7 +133,7 @@ def switched_on() -> Iterator[Phone]:
         raise UnavailableError("a phone's root takes root")
     folder = Path(tempfile.mkdtemp(prefix="eb-phone-"))
     folder.chmod(0o755)
-    uid = 300_000 + os.getpid() % 10_000 * 100 + next(_NUMBERS)
+    uid = 2_000_000 + os.getpid() % 10_000 * 100 + next(_NUMBERS)
     process: subprocess.Popen[bytes] | None = None
     try:
         shutil.copytree(Path(__file__).parent / "adbd", folder / "lib" / "tests" / "adbd")
@@ -180,17 +185,15 @@ def adb_server() -> Iterator[AdbServer]:
     port = free_port()
     variables = {
         "ANDROID_ADB_SERVER_PORT": str(port),
-        "ANDROID_USER_HOME": str(home / ".android"),
-        "ANDROID_SDK_HOME": str(home),
         "ADB_VENDOR_KEYS": "",
         "ADB_LOCAL_TRANSPORT_MAX_PORT": "5554",  # it looks for no emulator by itself
     }
-    server = AdbServer(port=port, variables=variables)
+    server = AdbServer(port=port, home=home, variables=variables)
     try:
         with (home / "log").open("wb") as log:
             process = subprocess.Popen(
                 ["adb", "-P", str(port), "nodaemon", "server"],
-                env={**os.environ, **variables},
+                env={**os.environ, **variables, "HOME": str(home)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -118,7 +118,7 @@ def transfer(device: Attached, *words: str, timeout_s: float) -> None:
     done = call(device.argv(*words), timeout_s=timeout_s)
     if done.exit_code == 0:
         return
-    refusal = re.search(r": remote (.+)", said(done))
+    refusal = re.search(r": remote (.+)", (done.stderr + done.stdout).decode(errors="replace"))
     if refusal is None:
         raise LinkLost(said(done))
     msg = f"{words[1]!r} cannot be copied to {words[2]!r}: {refusal[1]}."

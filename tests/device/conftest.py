@@ -75,7 +75,9 @@ def server(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> Iterator[AdbServer]
     with adb_server() as made:
         for name, value in made.variables.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.delenv("ANDROID_SERIAL", raising=False)
+        monkeypatch.setenv("HOME", str(made.home))
+        for name in ("ANDROID_SERIAL", "ADB_SERVER_SOCKET"):
+            monkeypatch.delenv(name, raising=False)
         yield made
 
 
