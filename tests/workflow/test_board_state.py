@@ -70,7 +70,7 @@ def test_a_plan_sets_a_board_and_no_file_tells_it_from_others_of_its_kind(
     measurement = json.loads((run / "measurements" / f"{key}.json").read_text())
     states = [process["state"] for process in measurement["processes"]]
     assert {(state["power_mode"], state["fan"]) for state in states} == {("25W", "80 %")}
-    assert set(measurement["fingerprint"]) == {"hw", "sw", "state"}
+    assert set(measurement["fingerprint"]) == {"hw", "sw", "state", "runtime"}
     assert board.settings() == before
     secrets = [SERIAL, MAC, MACHINE, HOST, socket.gethostname()]
     whole = b"\n".join((*texts(run), printed.stdout.encode(), printed.stderr.encode()))
