@@ -34,16 +34,19 @@ def builds_of(package, accelerator):
         if files:
             text = "\n".join(sorted(tags) + sorted(files))
             found["runtime"] = hashlib.sha256(text.encode()).hexdigest()
-    library = _mapped(os.path.basename(accelerator)) if ".so" in accelerator else None
+    library = _mapped(accelerator.partition(":")[2])
     if library is not None:
         with open(library, "rb") as stream:
             found["delegate"] = hashlib.sha256(stream.read()).hexdigest()
     return found
 
 
-def _mapped(name):
-    """The file of that name that this process has mapped."""
+def _mapped(library):
+    """The file that this process has mapped for a library, whose name may be a link to another."""
+    if not library:
+        return None
+    name = os.path.basename(os.path.realpath(library))
     with open("/proc/self/maps", encoding="utf-8") as stream:
         paths = {line.split(None, 5)[-1].strip() for line in stream if name in line}
-    found = [path for path in sorted(paths) if os.path.basename(path) == name]
+    found = [path for path in sorted(paths) if os.path.basename(path).startswith(name)]
     return found[0] if found and os.path.isfile(found[0]) else None

@@ -91,6 +91,15 @@ def test_a_delegate_that_takes_nothing_has_no_node(tflite, ask, idle_delegate):
     assert plain.builds == {"runtime": result.builds["runtime"]}
 
 
+def test_a_delegate_behind_a_link_is_the_file_that_it_leads_to(
+    tflite, ask, idle_delegate, tmp_path
+):
+    link = tmp_path / "libother.so.1"
+    link.symlink_to(idle_delegate)
+    result, _ = ask(tflite / "float.tflite", accelerator=f"delegate:{link}")
+    assert result.builds["delegate"] == hashlib.sha256(idle_delegate.read_bytes()).hexdigest()
+
+
 def test_a_delegate_that_is_not_there_fails_in_the_words_of_the_loader(tflite, ask):
     with pytest.raises(JobFailed, match=r"'/none/lib\.so' cannot be loaded: .*No such") as failure:
         ask(tflite / "float.tflite", accelerator="delegate:/none/lib.so")
