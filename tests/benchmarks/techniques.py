@@ -7,8 +7,9 @@ Writes data.py and plan.toml into FOLDER, makes every variant with every seed by
 compress`, runs each on the 10,000 test images, measures those of the last seed on this machine by
 `edgebench bench`, and prints the table as markdown: means over the seeds, and their range. What was
 made is kept in the cache: broken off and started again, it goes on where it was. What FILE knows of
-an earlier run is not made again, and it is written anew after each seed. The 60,000 images are
-those of Debian's package dataset-fashion-mnist; ResNet-8 (16-32-64) is trained once.
+an earlier run is made again only to be measured, and FILE is written anew after each seed. The
+60,000 images are those of Debian's package dataset-fashion-mnist; ResNet-8 (16-32-64) is trained
+once.
 """
 
 import argparse

@@ -10,7 +10,8 @@ import pytest
 from edgebench.core import Reason, Status
 from edgebench.errors import ConfigError
 from edgebench.plan import PlanVariant, Target
-from edgebench.results.validation import Validation, unmade_cells, validate
+from edgebench.results.targets import MEASURES
+from edgebench.results.validation import GAPS, Validation, unmade_cells, validate
 from tests.results.conftest import run_document
 
 SPREAD = [0.98, 1.0, 1.02, 0.99, 1.01]
@@ -266,3 +267,7 @@ def test_a_variant_that_another_format_failed_of_is_asked_as_its_sisters_are(spe
     assert [(c.spec.variant, c.spec.format, c.spec.threads) for c in found] == [
         *(("int8", "tflite", 1), ("int8", "tflite", 4))
     ]
+
+
+def test_whatever_can_be_limited_says_why_it_has_no_number():
+    assert set(GAPS) == set(MEASURES)
