@@ -172,4 +172,5 @@ WAY: Final = Way(
     function=prune_keras,
     tools=("tensorflow", "keras"),
     traits=_traits,
+    revision=2,
 )

@@ -19,25 +19,38 @@ def magnitude_mask(weights: Floats, share: float) -> Mask:
     array([[False,  True],
            [ True, False]])
     """
-    return global_masks([weights], share)[0]
+    _check_share(share)
+    return _without_smallest(_magnitudes(weights), round(share * weights.size)).reshape(
+        weights.shape
+    )
 
 
 def global_masks(tensors: Sequence[Floats], share: float) -> list[Mask]:
-    """Drop the smallest weights of all tensors together: exactly `round(share * all)` of them.
+    """Drop the weights that matter least among all tensors: exactly `round(share * all)` of them.
 
-    >>> [mask.tolist() for mask in global_masks([np.array([1.0, 5.0]), np.array([2.0, 3.0])], 0.5)]
+    Magnitudes of different layers do not compare. What counts is the square of a weight over the
+    sum of the squares of those in its own tensor that are no smaller: what of the layer's output
+    would go with it, after all that went before (LAMP, Lee et al. 2021,
+    https://arxiv.org/abs/2010.07611). The largest of each tensor scores 1.
+
+    >>> [mask.tolist() for mask in global_masks([np.array([1.0, 5.0]), np.array([20, 30.0])], 0.5)]
     [[False, True], [False, True]]
     """
     _check_share(share)
-    sizes = [tensor.size for tensor in tensors]
-    magnitudes = np.empty(sum(sizes), np.float32)
-    ends = np.cumsum(sizes, dtype=np.int64)
+    ends = np.cumsum([tensor.size for tensor in tensors], dtype=np.int64)
+    scores = np.empty(sum(tensor.size for tensor in tensors), np.float32)
     for tensor, end in zip(tensors, ends, strict=True):
-        check_finite(tensor)
-        np.abs(tensor.reshape(-1), out=magnitudes[end - tensor.size : end], casting="same_kind")
-    kept = _without_smallest(magnitudes, round(share * magnitudes.size))
+        scores[end - tensor.size : end] = _scores(tensor)
+    kept = _without_smallest(scores, round(share * scores.size))
+    del scores
+    # Within a tensor the scores are in the order of the magnitudes, so that a count says it all.
     parts = np.split(kept, ends[:-1]) if tensors else []
-    return [part.reshape(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
+    return [
+        _without_smallest(_magnitudes(tensor), part.size - int(np.count_nonzero(part))).reshape(
+            tensor.shape
+        )
+        for tensor, part in zip(tensors, parts, strict=True)
+    ]
 
 
 def pattern_mask(weights: Floats, keep: int, group: int) -> Mask:
@@ -125,6 +138,20 @@ def cubic_share(step: int, steps: int, final: float, initial: float = 0.0) -> fl
     if progress == 1:
         return final
     return final + (initial - final) * (1 - progress) ** 3
+
+
+def _magnitudes(weights: Floats) -> Float32s:
+    check_finite(weights)
+    return np.abs(weights.reshape(-1)).astype(np.float32)
+
+
+def _scores(weights: Floats) -> Float32s:
+    """How much each weight counts within its tensor, the smallest first."""
+    squares = np.sort(_magnitudes(weights)).astype(np.float64)
+    np.square(squares, out=squares)
+    no_smaller = np.cumsum(squares[::-1])[::-1]
+    np.divide(squares, no_smaller, out=squares, where=no_smaller > 0)
+    return squares.astype(np.float32)
 
 
 def _without_smallest(magnitudes: Float32s, count: int) -> Mask:

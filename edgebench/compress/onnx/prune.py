@@ -88,4 +88,5 @@ WAY: Final = Way(
     function=prune_onnx,
     tools=("onnx", "numpy"),
     refuse=_refuse,
+    revision=2,
 )

@@ -23,15 +23,16 @@ def images(labelled):
 
 @pytest.mark.parametrize("target", [Format.TFLITE, Format.ONNX])
 def test_the_zeros_that_were_asked_for_are_in_the_file(make, net, images, target):
-    step = {"prune": "80 %", "tune": "1 epochs", "learning_rate": 0.01}
+    step = {"prune": "80 %", "tune": "60 epochs", "learning_rate": 0.01}
     variant = make(net("residual"), target, step, dataset=images)
     zeros, weights = zeros_in(variant)
     assert zeros >= int(0.8 * sum(w.values.size for w in weights))
     entry = variant.ledger[0]
     assert entry.changed["zeros_share"] >= 0.8
     assert None not in (entry.accuracy_before, entry.accuracy_untuned, entry.accuracy_after)
-    # Four classes by their brightness: one epoch brings back more than pruning took.
-    assert entry.accuracy_after >= entry.accuracy_untuned
+    # Four classes by their brightness are soon learned; the averages of normalization, which move
+    # by a hundredth a step, take some hundred steps to follow.
+    assert entry.accuracy_after > entry.accuracy_untuned
 
 
 def test_a_layer_loses_as_much_as_any_other_where_the_plan_says_so(make, net, images):

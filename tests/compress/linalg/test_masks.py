@@ -37,12 +37,31 @@ def test_a_share_of_zero_keeps_all(weights, block):
 
 @few
 @given(st.lists(WEIGHTS, max_size=4), SHARES)
-def test_one_threshold_for_all_is_that_of_all_in_one(tensors, share):
+def test_of_all_tensors_a_share_goes_and_of_each_the_smallest(tensors, share):
     masks = global_masks(tensors, share)
-    together = np.concatenate([np.zeros(0, np.float32), *(tensor.ravel() for tensor in tensors)])
     assert [mask.shape for mask in masks] == [tensor.shape for tensor in tensors]
-    ours = [np.zeros(0, bool), *(mask.ravel() for mask in masks)]
-    assert np.array_equal(np.concatenate(ours), magnitude_mask(together, share))
+    dropped = [mask.size - np.count_nonzero(mask) for mask in masks]
+    assert sum(dropped) == round(share * sum(tensor.size for tensor in tensors))
+    for tensor, mask, count in zip(tensors, masks, dropped, strict=True):
+        assert np.array_equal(mask, magnitude_mask(tensor, count / tensor.size))
+
+
+@few
+@given(st.lists(WEIGHTS, min_size=1, max_size=4), SHARES, st.integers(-8, 8))
+def test_the_scale_of_a_tensor_does_not_matter(tensors, share, power):
+    scaled = [np.ldexp(tensors[0], power), *tensors[1:]]
+    for ours, theirs in zip(global_masks(tensors, share), global_masks(scaled, share), strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+def test_the_least_important_of_all_are_those_of_the_definition():
+    random = np.random.default_rng(0)
+    tensors = [random.normal(0, scale, size) for scale, size in ((1, 40), (9, 10), (0.1, 400))]
+    scores = np.concatenate(
+        [[w**2 / np.sum(t[np.abs(t) >= abs(w)] ** 2) for w in t] for t in tensors]
+    )
+    masks = np.concatenate(global_masks(tensors, 0.7))
+    assert scores[~masks].max() < scores[masks].min()
 
 
 def test_weights_that_are_zero_already_count():

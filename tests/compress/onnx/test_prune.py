@@ -81,10 +81,15 @@ def test_the_smallest_go(tmp_path):
     assert np.abs(before[after == 0]).max() < np.abs(before[after != 0]).min()
 
 
-def test_one_threshold_for_all_takes_more_from_the_layer_of_small_weights(tmp_path):
-    model = dense(normal(0, 8, 6) * 1e-6, normal(1, 6, 4))
-    made, _ = take(WAY, model, step("prune", "50 %"), tmp_path)
-    assert zeros(made) == {"matmul0.w": 36, "matmul1.w": 0}
+def test_the_scale_of_a_layer_does_not_decide_what_it_loses(tmp_path):
+    kernels = normal(0, 8, 6), normal(1, 6, 4)
+    lost = [
+        zeros(take(WAY, dense(kernels[0] * scale, kernels[1]), step("prune", "50 %"), tmp_path)[0])
+        for scale in (1, 2.0**-20)
+    ]
+    assert lost[0] == lost[1]
+    assert sum(lost[0].values()) == 36
+    assert lost[0]["matmul0.w"] / 48 != lost[0]["matmul1.w"] / 24
 
 
 def test_zeros_that_are_there_already_are_no_effect(tmp_path):
