@@ -26,14 +26,15 @@ class Filters:
     Attributes:
         share: Of the channels that are free to go, so many do.
         scope: The same share of every group, or the least of all groups together.
-        score: What a channel is kept for: the size of its weights, its scale in the batch
-            normalization that follows, what the loss would rise by, or how much it says.
+        score: What a channel is kept for: the size of all weights that go with it, of those that
+            make it, its scale in the batch normalization that follows, what the loss would rise by,
+            or how much it says.
         round: Widths become a multiple of this, for kernels work on so many channels at a time.
     """
 
     share: Share
     scope: Literal["layer", "global"] = "layer"
-    score: Literal["l1", "bn", "taylor", "activation"] = "l1"
+    score: Literal["group", "l1", "bn", "taylor", "activation"] = "group"
     round: Whole = 8
 
 

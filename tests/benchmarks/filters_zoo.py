@@ -48,7 +48,7 @@ def row_of(name):
     began = time.monotonic()
     plan = plan_of(model)
     multiples = [group.multiple(MULTIPLE) for group in plan.groups]
-    kept = kept_by_layer(rank_by_weights(plan.groups).scores, multiples, SHARE)
+    kept = kept_by_layer(rank_by_weights(plan.groups, plan).scores, multiples, SHARE)
     gone = np.concatenate(
         [group.units[~mask] for group, mask in zip(plan.groups, kept, strict=True)]
     )

@@ -148,6 +148,7 @@ def _way(source: Format) -> Way:
         tools=("tensorflow", "keras"),
         traits=_traits,
         refuse=(lambda _: None) if source is Format.KERAS else _refuse_self,
+        revision=2,
     )
 
 

@@ -45,8 +45,8 @@ def filter_keras(task: Task, progress: Callable[[str], None]) -> Outcome:
 def narrowed(model: "keras.Model", width: float, *, round_to: int = 8) -> "keras.Model":
     """The model with its hidden layers at a share of their width: a student of its own kind.
 
-    The filters with the largest weights stay, and keep them. Layers whose channels reach an output,
-    a layer that is not followed or one that is frozen stay as wide as they are.
+    The channels with the largest weights stay, and keep them. Layers whose channels reach an
+    output, a layer that is not followed or one that is frozen stay as wide as they are.
 
     Args:
         model: It is not changed.
@@ -59,7 +59,7 @@ def narrowed(model: "keras.Model", width: float, *, round_to: int = 8) -> "keras
     """
     whole = flat(model)
     plan = plan_of(whole)
-    ranking = rank_by_weights(plan.groups)
+    ranking = rank_by_weights(plan.groups, plan)
     multiples = [group.multiple(round_to) for group in plan.groups]
     gone = _gone(plan.groups, kept_by_layer(ranking.scores, multiples, 1 - width))
     if width < 1 and not len(gone):
@@ -200,4 +200,5 @@ WAY: Final = Way(
     function=filter_keras,
     tools=("tensorflow", "keras"),
     traits=_traits,
+    revision=2,
 )

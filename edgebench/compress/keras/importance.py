@@ -1,5 +1,7 @@
 """What a channel is kept for: scores of the channels that a layer makes.
 
+* `group`: the magnitudes of all weights that go with a channel: those that make it, scale it and
+  read it (Fang et al., https://arxiv.org/abs/2301.12900).
 * `l1`: the sum of the magnitudes of a filter's weights (Li et al.,
   https://arxiv.org/abs/1608.08710).
 * `bn`: the magnitude of its scale in the batch normalization that follows (Liu et al.,
@@ -20,8 +22,9 @@ from edgebench.compress.filters import Scores
 from edgebench.compress.keras.bench import Bench
 from edgebench.compress.keras.channels import Group, Plan, name_of
 from edgebench.compress.keras.material import Samples
-from edgebench.compress.keras.slices import kernel_of
+from edgebench.compress.keras.slices import channel_axes, kernel_of
 from edgebench.compress.keras.surgery import Call, Graph
+from edgebench.compress.keras.ties import FREE, Channels
 from edgebench.errors import CompressionError, ConfigError
 
 if TYPE_CHECKING:
@@ -52,6 +55,21 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Vote:
+    """What one layer, or one of its weights, says of channels.
+
+    Attributes:
+        name: Of the layer.
+        units: The unit of each channel, `(channels,)`.
+        scores: What each is worth, `(channels,)`.
+    """
+
+    name: str
+    units: Channels
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Subject:
     """The layers to score, and all that a score may look at."""
 
@@ -61,9 +79,9 @@ class Subject:
     bench: Bench
 
 
-def rank_by_weights(groups: Sequence[Group]) -> Ranking:
-    """Score by the magnitude of weights, which needs neither data nor loss."""
-    return Ranking(scores=tuple(_joined(groups, _sizes_of(_layers(groups)))))
+def rank_by_weights(groups: Sequence[Group], plan: Plan) -> Ranking:
+    """Score by all weights that go with a channel, which needs neither data nor loss."""
+    return Ranking(scores=tuple(_counted(groups, list(_votes_of_weights(plan)))))
 
 
 def rank(
@@ -71,20 +89,32 @@ def rank(
 ) -> Ranking:
     """Score by what the plan names.
 
-    The scores of a layer are divided by their mean over the group, and averaged over the layers of
+    The scores of a vote are divided by their mean over the group, and averaged over the votes on
     the group: each has the same say, and groups compare.
 
     Raises:
         ConfigError: There are no samples for a score that needs them.
         CompressionError: A score is no number.
     """
+    if score == "group":
+        return rank_by_weights(groups, plan)
     if score in BY_DATA:
         _check_taught(bench)
     layers = _layers(groups)
     own = SCORES[score](Subject(layers=layers, model=model, plan=plan, bench=bench))
     missing = [layer for layer in layers if id(layer) not in own]
-    scores = _joined(groups, {**_sizes_of(missing), **own})
-    return Ranking(scores=tuple(scores), by_l1=tuple(name_of(layer) for layer in missing))
+    by_layer = {**_sizes_of(missing), **own}
+    votes = [
+        Vote(
+            name=name_of(layer),
+            units=plan.units[plan.makes[id(layer)]],
+            scores=by_layer[id(layer)],
+        )
+        for layer in layers
+    ]
+    return Ranking(
+        scores=tuple(_counted(groups, votes)), by_l1=tuple(name_of(layer) for layer in missing)
+    )
 
 
 def _layers(groups: Sequence[Group]) -> list["keras.Layer"]:
@@ -92,18 +122,36 @@ def _layers(groups: Sequence[Group]) -> list["keras.Layer"]:
     return list(found.values())
 
 
-def _joined(groups: Sequence[Group], own: ByLayer) -> Iterator[Scores]:
+def _votes_of_weights(plan: Plan) -> Iterator[Vote]:
+    """All kernels that a channel passes, at either end, and the scales of its normalizations."""
+    for layer in {id(call.layer): call.layer for call in plan.graph.calls}.values():
+        if id(layer) not in plan.reads:
+            continue
+        rows = plan.units[plan.reads[id(layer)]], plan.units[plan.makes[id(layer)]]
+        for variable, axis, units in channel_axes(layer, *rows):
+            if len(variable.shape) >= 2 or variable.name == "gamma":
+                yield Vote(name=name_of(layer), units=units, scores=_sizes_along(variable, axis))
+
+
+def _counted(groups: Sequence[Group], votes: Sequence[Vote]) -> Iterator[Scores]:
+    highest = max((int(vote.units.max()) for vote in votes), default=0)
     for group in groups:
-        total = np.zeros(len(group.units))
-        for member in group.members:
-            of_units = own[id(member.layer)][member.places].sum(axis=1)
-            mean = of_units.mean()
+        place = np.full(highest + 1, FREE)
+        place[group.units] = np.arange(len(group.units))
+        total, count = np.zeros(len(group.units)), 0
+        for vote in votes:
+            places = place[vote.units]
+            on_it = places != FREE
+            if not on_it.any():
+                continue
+            scores = np.bincount(places[on_it], vote.scores[on_it], len(group.units))
+            mean = scores.mean()
             if not np.isfinite(mean):
-                msg = f"The scores of the channels of {name_of(member.layer)!r} are no numbers."
+                msg = f"The scores of the channels of {vote.name!r} are no numbers."
                 raise CompressionError(msg, hint="Look for NaN in its weights and in the data.")
-            if mean > 0:
-                total += of_units / mean
-        yield total / len(group.members)
+            total += scores / mean if mean > 0 else 0
+            count += 1
+        yield total / count
 
 
 def _l1(subject: Subject) -> ByLayer:
@@ -111,16 +159,16 @@ def _l1(subject: Subject) -> ByLayer:
 
 
 def _sizes_of(layers: Sequence["keras.Layer"]) -> dict[int, Scores]:
-    found = {}
-    for layer in layers:
-        variable, axis = kernel_of(layer)
-        found[id(layer)] = _over_filters(np.abs(np.asarray(variable.numpy(), np.float64)), axis)
-    return found
+    return {id(layer): _sizes_along(*kernel_of(layer)) for layer in layers}
+
+
+def _sizes_along(variable: Any, axis: int) -> Scores:  # noqa: ANN401 - Keras' own
+    return _over_filters(np.abs(np.asarray(variable.numpy(), np.float64)), axis)
 
 
 def _over_filters(weights: Scores, axis: int) -> Scores:
-    """Sum all that belongs to a filter: the filters are along `axis`, counted from the end."""
-    others = tuple(i for i in range(weights.ndim) if i != weights.ndim + axis)
+    """Sum all that belongs to a filter: the filters are along `axis`."""
+    others = tuple(i for i in range(weights.ndim) if i != axis % weights.ndim)
     return np.asarray(weights.sum(axis=others), np.float64)
 
 

@@ -1,6 +1,6 @@
 """A layer of Keras with fewer channels: its configuration, and which parts of its weights stay."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import keras
 
 Mask = NDArray[np.bool_]
+# One entry a channel.
+Row = NDArray[Any]
 
 
 class Side(StrEnum):
@@ -131,21 +133,36 @@ def cut_weights(cut: Cut) -> list[NDArray[Any]]:
     return arrays
 
 
+def channel_axes(layer: "keras.Layer", reads: Row, makes: Row) -> Iterator[tuple[Any, int, Row]]:
+    """Each axis of the layer's weights that runs over channels: the variable, the axis, its row.
+
+    Args:
+        reads: One entry for each channel that goes in, `(in,)`; a row of what is up to the caller.
+        makes: The same for those that come out, `(out,)`.
+    """
+    name = type(layer).__name__
+    for variable in layer.weights:
+        if name == "PReLU" and variable.shape[-1] == 1:
+            continue
+        for axis, side in AXES.get(name, {}).get(variable.name, {}).items():
+            row = _of_side(layer, side, reads, makes)
+            if row is not None:
+                yield variable, axis, row
+
+
 def _stays(cut: Cut, variable: Any) -> dict[int, Mask]:  # noqa: ANN401 - Keras' own
-    axes = AXES[type(cut.layer).__name__][variable.name]
-    if type(cut.layer).__name__ == "PReLU" and variable.shape[-1] == 1:
-        return {}
-    return {axis: mask for axis, side in axes.items() if (mask := _of_side(cut, side)) is not None}
+    axes = channel_axes(cut.layer, cut.reads, cut.makes)
+    return {axis: mask for one, axis, mask in axes if one is variable}
 
 
-def _of_side(cut: Cut, side: Side) -> Mask | None:
+def _of_side(layer: "keras.Layer", side: Side, reads: Row, makes: Row) -> Row | None:
     if side is Side.MADE:
-        return cut.makes
+        return makes
     if side is Side.SPREAD:
-        return np.repeat(cut.reads, cut.layer.depth_multiplier)
+        return np.repeat(reads, layer.depth_multiplier)
     if side is Side.READ:
-        return cut.reads
-    if is_depthwise(cut.layer, cut.reads.size):
+        return reads
+    if is_depthwise(layer, reads.size):
         return None
     # All groups lose the same of their channels: they are tied.
-    return cut.reads[: cut.reads.size // getattr(cut.layer, "groups", 1)]
+    return reads[: reads.size // getattr(layer, "groups", 1)]

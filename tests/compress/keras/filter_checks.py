@@ -47,10 +47,7 @@ def marked(way):
     model = plain()
     conv, norm, second = (model.get_layer(name) for name in ("conv", "norm", "second"))
     kernel = CHANCE.uniform(0.5, 1.0, conv.kernel.shape).astype(np.float32)
-    if way == "l1":
-        kernel[..., USELESS] *= 0.1
-    else:
-        kernel[..., USELESS] *= 10
+    kernel[..., USELESS] *= {"l1": 0.1, "group": 1.5}.get(way, 10)
     conv.kernel.assign(kernel)
     gamma = np.ones(WIDTH, np.float32)
     gamma[USELESS] = 0.01 if way == "bn" else 1.0
@@ -59,9 +56,9 @@ def marked(way):
     if way == "activation":
         beta[USELESS] = -1e6
     norm.beta.assign(beta)
-    if way == "taylor":
+    if way in ("group", "taylor"):
         read = second.kernel.numpy().copy()
-        read[:, :, USELESS] = 0
+        read[:, :, USELESS] *= {"group": 0.1, "taylor": 0}[way]
         second.kernel.assign(read)
     return model
 
@@ -135,7 +132,7 @@ def step(model, words, *, samples=None, name):
 
 
 def scores(samples):
-    for score in ("l1", "bn", "taylor", "activation"):
+    for score in ("l1", "group", "bn", "taylor", "activation"):
         model = marked(score)
         words = {"filters": "50 %", "score": score, "round": 1, "only": "conv"}
         told, made = step(model, words, samples=samples, name=score)

@@ -10,7 +10,7 @@ from tests.compress.keras.test_channels import run
 
 pytestmark = pytest.mark.converter
 
-SCORES = ("l1", "bn", "taylor", "activation")
+SCORES = ("l1", "group", "bn", "taylor", "activation")
 MADE = (
     *(*SCORES, "layer", "global", "most", "skip", "only", "tuned"),
     *("by gamma", "by gradient", "by activation"),
