@@ -55,8 +55,8 @@ class Prune:
 
     Attributes:
         share: Of the touched weights, so many are set to zero.
-        scope: One threshold for all layers, one for each, or as much from each as its sensitivity
-            allows.
+        scope: One ranking of the weights of all layers, one for each, or as much from each as its
+            sensitivity allows.
         schedule: Whether the share grows while the model is tuned, or is there from the beginning.
     """
 
