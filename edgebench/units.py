@@ -48,6 +48,17 @@ def show_size(size_bytes: int) -> str:
     return f"{size:.2f} GB"
 
 
+def show_hz(frequency_hz: float) -> str:
+    """A clock as a person reads it.
+
+    >>> [show_hz(hz) for hz in (729_600_000, 2_400_000_000)]
+    ['730 MHz', '2.4 GHz']
+    """
+    if frequency_hz >= 1e9:
+        return f"{frequency_hz / 1e9:.3g} GHz"
+    return f"{frequency_hz / 1e6:.3g} MHz"
+
+
 def show_duration(duration_s: float) -> str:
     """A duration as a person reads it.
 

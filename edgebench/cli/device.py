@@ -1,11 +1,16 @@
 """Commands on the user's own devices."""
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from edgebench.cli.desk import asker
+from edgebench.cli.doctor import doctor, plain
 from edgebench.cli.plan import JSON, METER
+
+if TYPE_CHECKING:
+    from edgebench.device.inventory import Entry
 
 
 @click.group()
@@ -49,7 +54,36 @@ def add(name: str, address: str, **options: str | None) -> None:
         load_profile(profile)
     if (meter := options["meter"]) is not None:
         host_meter(meter)
-    add_entry(Entry(name=name, address=address, **options))
+    entry = Entry(name=name, address=address, **options)
+    add_entry(entry)
+    if profile is None:
+        _propose(entry)
+
+
+def _propose(entry: "Entry") -> None:
+    """Keep the profile that the device's own facts propose, and say which and why."""
+    from dataclasses import replace
+
+    from edgebench.device.connect import connect
+    from edgebench.device.inventory import add_entry
+    from edgebench.device.profile import propose
+    from edgebench.errors import DeviceError
+
+    try:
+        found = connect(entry.name, password=asker())
+    except DeviceError as error:
+        click.echo(
+            plain(f"{entry.name} is kept, and gets its profile when it answers: {error}"), err=True
+        )
+        return
+    found.transport.close()
+    kind, proposal = found.profile, propose(found.facts)
+    why = proposal.why if proposal.profile == kind else f"that is what {entry.address} leads to"
+    add_entry(replace(entry, profile=kind.name))
+    click.echo(plain(f"{entry.name} is a {kind.name}, for {why}"), err=True)
+    click.echo(
+        f"  {kind.description} Another one by --profile; device_profiles/README.md", err=True
+    )
 
 
 @device.command("remove")
@@ -64,19 +98,27 @@ def remove(name: str) -> None:
 @device.command("probe")
 @click.argument("name")
 @click.option("--profile", help="What kind of board it is; else its own facts say.")
+@click.option(
+    "--record", type=click.Path(dir_okay=False), help="Keep it for replay://FILE, scrubbed."
+)
 @JSON
-def probe(name: str, profile: str | None, as_json: bool) -> None:
+def probe(name: str, profile: str | None, record: str | None, as_json: bool) -> None:
     """Print what a device (a name, or an address) says of itself."""
-    from edgebench.device.connect import connect
+    from edgebench.workflow.probe import probe as ask
 
-    found = connect(name, profile=profile, password=asker())
-    found.transport.close()
-    facts = {"profile": found.profile.name, "work_folder": str(found.work_folder), **found.facts}
+    facts = ask(name, profile=profile, password=asker(), record=record)
+    if record is not None:
+        click.echo(
+            f"{record}: read it before you send it; edgebench probes replay://{record}", err=True
+        )
     if as_json:
         click.echo(json.dumps(facts, indent=1))
         return
     for key, value in facts.items():
-        click.echo(f"{key:24} {'-' if value is None else value}")
+        click.echo(plain(f"{key:24} {'-' if value is None else value}"))
+
+
+device.add_command(doctor)
 
 
 @device.command("calibrate")

@@ -12,6 +12,7 @@ from edgebench.device.facts import read_facts
 from edgebench.device.floors import read_floor
 from edgebench.device.inventory import Entry, read_inventory, unknown_device
 from edgebench.device.profile import BEHIND_ADB, GENERIC, THIS_MACHINE, load_profile, propose
+from edgebench.device.replay import ReplayTransport
 from edgebench.device.transport import open_transport
 from edgebench.errors import DeviceError
 
@@ -21,12 +22,14 @@ def connect(
     *,
     profile: str | None = None,
     password: Callable[[str], str] | None = None,
+    through: Callable[[Transport], Transport] = lambda transport: transport,
 ) -> Device:
     """Reach a device and ask what it is.
 
     Args:
         profile: Name of the profile, in place of the inventory's and of what the facts propose.
         password: Asks the user, with the prompt that it is given; None where nobody can be asked.
+        through: What everything that is said passes, as a `Recorder`.
 
     Raises:
         ConfigError: No such device, address or profile.
@@ -39,7 +42,9 @@ def connect(
     if chosen is None:
         chosen = _profile_of(entry.address)
     kind = load_profile(chosen) if chosen else None
-    transport = open_transport(entry.address, password=password, password_env=entry.password_env)
+    transport = through(
+        open_transport(entry.address, password=password, password_env=entry.password_env)
+    )
     try:
         return _probe(transport, name_or_address, kind, sys.executable if is_here else "")
     except DeviceError:
@@ -90,12 +95,15 @@ def _entry(name_or_address: str) -> Entry:
 
 def _probe(transport: Transport, name: str, kind: DeviceProfile | None, python: str) -> Device:
     work = (kind or load_profile(GENERIC)).work_folder
-    facts = read_facts(transport, work_folder=work, python=python)
+    asked_s = transport.recorded_s if isinstance(transport, ReplayTransport) else None
+    facts = read_facts(transport, work_folder=work, python=python, asked_s=asked_s)
     if kind is None:
-        kind = propose(facts)
+        kind = propose(facts).profile
         if kind.work_folder != work:
             # Space and rights are those of another file system there.
-            facts = read_facts(transport, work_folder=kind.work_folder, python=python)
+            facts = read_facts(
+                transport, work_folder=kind.work_folder, python=python, asked_s=asked_s
+            )
     floor = read_floor(name, facts)
     if floor is not None:
         facts["noise_floor_ratio"] = floor.floor_ratio

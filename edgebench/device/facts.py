@@ -16,6 +16,8 @@ from pydantic import JsonValue
 from edgebench.core import Transport
 from edgebench.device import fact_readers as read
 from edgebench.device.fact import Fact
+from edgebench.device.phone_facts import PHONE_FACTS
+from edgebench.device.share_facts import LOAD_FACTS, SHARE_FACTS
 from edgebench.device.state_facts import STATE_FACTS
 from edgebench.errors import DeviceError
 
@@ -68,6 +70,20 @@ for f in $(ldconfig -p | sed -n 's/.*libstdc++\\.so\\.6 .*=> //p') \
 done
 """
 
+# A phone's device tree names its chip, where it can be read at all.
+_MODEL: Final = """
+name=$(getprop ro.product.model)
+if [ -n "$name" ]; then echo "$(getprop ro.product.manufacturer) $name"; else
+  tr -d '\\0' < /proc/device-tree/model || tr -d '\\0' < /sys/firmware/devicetree/base/model ||
+    cat /sys/class/dmi/id/sys_vendor /sys/class/dmi/id/product_name | tr '\\n' ' '
+fi
+"""
+_OS: Final = """
+if [ -r /etc/os-release ]; then . /etc/os-release; echo "$PRETTY_NAME"; else
+  version=$(getprop ro.build.version.release) && [ -n "$version" ] && echo "Android $version"
+fi
+"""
+
 # The most specific name of the device tree is the board's, the last one the chip's.
 _SOC: Final = """
 tree=/sys/firmware/devicetree/base/compatible
@@ -80,14 +96,9 @@ for p in ro.product.manufacturer ro.product.model ro.soc.manufacturer ro.soc.mod
 
 FACTS: Final[Mapping[str, Fact]] = {
     "clock_s": Fact(command="date +%s.%N", read=read.seconds),
+    **LOAD_FACTS,
     "architecture": Fact(command="uname -m", read=read.text, part="hw"),
-    "model": Fact(
-        command="tr -d '\\0' < /proc/device-tree/model || "
-        "tr -d '\\0' < /sys/firmware/devicetree/base/model || "
-        "cat /sys/class/dmi/id/sys_vendor /sys/class/dmi/id/product_name | tr '\\n' ' '",
-        read=read.text,
-        part="hw",
-    ),
+    "model": Fact(command=_MODEL, read=read.text, part="hw"),
     "cpus": Fact(
         command="grep -E '^(CPU implementer|CPU part|model name)' /proc/cpuinfo",
         read=read.cpus,
@@ -119,7 +130,7 @@ FACTS: Final[Mapping[str, Fact]] = {
         command="grep '^MemAvailable' /proc/meminfo", read=read.memory_bytes
     ),
     "kernel": Fact(command="uname -r", read=read.text, part="sw"),
-    "os": Fact(command='. /etc/os-release; echo "$PRETTY_NAME"', read=read.text, part="sw"),
+    "os": Fact(command=_OS, read=read.text, part="sw"),
     "l4t": Fact(command="head -n 1 /etc/nv_tegra_release", read=read.text, part="sw"),
     "firmware": Fact(command="vcgencmd version | tail -n 1", read=read.text, part="sw"),
     "build": Fact(command="getprop ro.build.fingerprint", read=read.text, part="sw"),
@@ -138,11 +149,13 @@ FACTS: Final[Mapping[str, Fact]] = {
         read=read.temperatures,
     ),
     "tools": Fact(
-        command="for t in sha256sum tar gzip setsid nohup busybox; do "
+        command="for t in sha256sum tar gzip setsid nohup flock timeout busybox; do "
         'command -v "$t" > /dev/null && echo "$t"; done',
         read=read.words,
     ),
     **STATE_FACTS,
+    **SHARE_FACTS,
+    **PHONE_FACTS,
     "home": Fact(command='echo "$HOME"', read=read.text),
     "is_root": Fact(command='[ "$(id -u)" = 0 ] && echo yes || echo no', read=read.yes),
     "work_free_bytes": Fact(command='df -Pk "$work"', read=read.free_bytes),
@@ -169,7 +182,11 @@ def script() -> str:
 
 
 def read_facts(
-    transport: Transport, *, work_folder: str = "~/.cache/edgebench", python: str = ""
+    transport: Transport,
+    *,
+    work_folder: str = "~/.cache/edgebench",
+    python: str = "",
+    asked_s: float | None = None,
 ) -> dict[str, JsonValue]:
     """Ask a device for all facts in one round trip.
 
@@ -177,13 +194,14 @@ def read_facts(
         work_folder: Whose file system is described; `~` is the device's own.
         python: The interpreter to ask instead of those in PATH; for this machine, the one that
             runs edgebench.
+        asked_s: When it was asked, where that is not now: of a device that is replayed.
 
     Raises:
         DeviceLost: It does not answer.
         DeviceError: It has no POSIX shell.
     """
     argv = ("sh", "-c", script(), "edgebench-facts", work_folder, python)
-    asked_s = time.time()
+    asked_s = time.time() if asked_s is None else asked_s
     done = transport.run(argv, timeout_s=PROBE_S)
     answers = split_answers(done.stdout.decode(errors="replace"))
     if not answers:

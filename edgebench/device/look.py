@@ -77,3 +77,11 @@ def read_listing(answer: str) -> Listing:
         elif kind == "file":
             files[name] = next(words, "")
     return Listing(files=files, closed=frozenset(closed), tools=frozenset(tools))
+
+
+def write_listing(listing: Listing) -> str:
+    """A listing as the script prints it."""
+    words = [f"tool\0{name}" for name in sorted(listing.tools)]
+    words += [f"file\0{path}\0{text}" for path, text in sorted(listing.files.items())]
+    words += [f"closed\0{path}" for path in sorted(listing.closed)]
+    return "".join(f"{word}\0" for word in words)

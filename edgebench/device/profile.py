@@ -4,6 +4,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -16,6 +17,7 @@ from edgebench.runner import shipped
 GENERIC: Final = "linux-board"
 THIS_MACHINE: Final = "this-machine"
 BEHIND_ADB: Final = "android-phone"
+IN_TERMUX: Final = "android-termux"
 
 _PROFILE: Final = TypeAdapter(DeviceProfile)
 
@@ -46,17 +48,34 @@ def load_profile(name: str) -> DeviceProfile:
         raise ConfigError(msg) from error
 
 
-def propose(facts: Mapping[str, JsonValue]) -> DeviceProfile:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """The kind of board that a device seems to be, and by what."""
+
+    profile: DeviceProfile
+    why: str
+
+
+def propose(facts: Mapping[str, JsonValue]) -> Proposal:
     """The profile whose pattern fits the board's own model string; else that of any Linux board.
 
-    >>> propose({"model": "Raspberry Pi 4 Model B Rev 1.4"}).name
-    'raspberry-pi-4'
-    >>> propose({"model": None}).name
+    What has a build of Android is a phone, whatever its model is called.
+
+    >>> propose({"model": "Raspberry Pi 4 Model B Rev 1.4"}).why
+    "its model 'Raspberry Pi 4 Model B Rev 1.4' fits 'Raspberry Pi 4'"
+    >>> propose({"model": None}).profile.name
     'linux-board'
     """
     model = facts.get("model")
+    if isinstance(facts.get("build"), str):
+        is_termux = "com.termux" in str(facts.get("home"))
+        name = IN_TERMUX if is_termux else BEHIND_ADB
+        where = "it is Android, seen from Termux" if is_termux else "it is Android"
+        return Proposal(profile=load_profile(name), why=f"{where}: {model or facts['build']}")
     for name in profile_names():
         profile = load_profile(name)
-        if isinstance(model, str) and any(re.search(p, model) for p in profile.match):
-            return profile
-    return load_profile(GENERIC)
+        for pattern in profile.match if isinstance(model, str) else ():
+            if re.search(pattern, str(model)):
+                return Proposal(profile=profile, why=f"its model {model!r} fits {pattern!r}")
+    says = f"no profile fits its model {model!r}" if model else "it does not say its model"
+    return Proposal(profile=load_profile(GENERIC), why=says)

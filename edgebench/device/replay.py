@@ -1,6 +1,7 @@
 """A device that only remembers: captured answers of a board, for tests and for bug reports.
 
-The file holds `{"schema": "edgebench.replay/1", "answers": {KEY: ANSWER}, "files": {PATH: TEXT}}`.
+The file holds `{"schema": "edgebench.replay/1", "answers": {KEY: ANSWER}, "files": {PATH: TEXT}}`;
+`edgebench device probe NAME --record FILE` writes one.
 KEY is the command line as `shlex.join` writes it or, for one of edgebench's own shell scripts, the
 script's name alone (`edgebench-facts`), so that a capture outlives a change of the script. ANSWER
 is `{"stdout": TEXT, "stderr": TEXT, "exit_code": N}`; what is left out is empty or 0.
@@ -31,13 +32,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
-    """The document: answers by command, and files by path."""
+    """The document: answers by command, and files by path.
+
+    Attributes:
+        recorded_s: When it was captured, by the host's clock: the device's own is held against it.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     schema: Literal["edgebench.replay/1"] = "edgebench.replay/1"
     answers: Mapping[str, Answer] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    recorded_s: float | None = None
 
 
 _CAPTURE = TypeAdapter(Capture)
@@ -60,6 +66,11 @@ class ReplayTransport:
     def address(self) -> str:
         """The file that is replayed."""
         return self._address
+
+    @property
+    def recorded_s(self) -> float | None:
+        """When it was captured."""
+        return self._capture.recorded_s
 
     def run(self, argv: Sequence[str], *, timeout_s: float = 60.0, stdin: bytes = b"") -> Completed:
         """Give the captured answer.
@@ -111,6 +122,19 @@ def command_key(argv: Sequence[str]) -> str:
     if list(argv[:2]) == ["sh", "-c"] and len(argv) > 3 and argv[3].startswith("edgebench-"):
         return argv[3]
     return shlex.join(argv)
+
+
+def write_capture(path: Path, capture: Capture) -> None:
+    """Write a file that `replay://` reads.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    try:
+        path.write_bytes(_CAPTURE.dump_json(capture, indent=1) + b"\n")
+    except OSError as error:
+        msg = f"The capture {str(path)!r} cannot be written: {error.strerror}."
+        raise ConfigError(msg) from error
 
 
 def open_replay(

@@ -1,85 +1,18 @@
 """What a board's answer about its state means: pure functions, None where the text does not say."""
 
 import re
-from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pydantic import JsonValue
 
+from edgebench.device.listed import by_folder, listed_rows
+
 # Below it the firmware of a Pi 5 counts an under-voltage.
 SUPPLY_MIN_V: Final = 4.63
+# Bits of `vcgencmd get_throttled`: of this moment, and from the 16th on since boot.
+THROTTLED: Final = ("under-voltage", "clock capped", "throttled", "soft temperature limit")
 # Swap of a share of the memory differs by some pages from boot to boot.
 SWAP_STEP_BYTES: Final = 64 << 20
-
-
-def _rows(answer: str) -> Iterator[tuple[str, str, str]]:
-    """Folder, file and content of lines `PATH CONTENT`."""
-    for line in answer.splitlines():
-        path, _, content = line.strip().partition(" ")
-        folder, _, name = path.rpartition("/")
-        if folder:
-            yield folder.rpartition("/")[2], name, content.strip()
-
-
-def _by_folder(answer: str) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for folder, name, content in _rows(answer):
-        found.setdefault(folder, {})[name] = content
-    return found
-
-
-def _hz(kilohertz: str | None) -> int | None:
-    return int(kilohertz) * 1000 if kilohertz and kilohertz.isdigit() else None
-
-
-def policies(answer: str) -> dict[str, JsonValue] | None:
-    r"""Governor and limits of the clock, by policy of cpufreq.
-
-    >>> policies("/p/policy0/related_cpus 0 1\n/p/policy0/scaling_max_freq 1500000\n")["policy0"]
-    {'cpus': '0 1', 'governor': None, 'min_hz': None, 'max_hz': 1500000000, 'available_hz': None}
-    """
-    found: dict[str, JsonValue] = {}
-    for policy, files in sorted(_by_folder(answer).items()):
-        steps = files.get("scaling_available_frequencies")
-        found[policy] = {
-            "cpus": files.get("related_cpus"),
-            "governor": files.get("scaling_governor"),
-            "min_hz": _hz(files.get("scaling_min_freq")),
-            "max_hz": _hz(files.get("scaling_max_freq")),
-            "available_hz": [_hz(step) for step in steps.split()] if steps else None,
-        }
-    return found or None
-
-
-def clocks_hz(answer: str) -> dict[str, JsonValue] | None:
-    r"""The clock of this moment, by policy.
-
-    >>> clocks_hz("/p/policy4/scaling_cur_freq 729600\n")
-    {'policy4': 729600000}
-    """
-    return {policy: _hz(content) for policy, _, content in _rows(answer)} or None
-
-
-def boost(answer: str) -> bool | None:
-    r"""Whether the clock may rise above its nominal one.
-
-    >>> boost("/c/cpufreq/boost 1\n"), boost("/c/intel_pstate/no_turbo 1\n"), boost("")
-    (True, False, None)
-    """
-    for _, name, content in _rows(answer):
-        return (content == "1") is (name == "boost")
-    return None
-
-
-def idle_states(answer: str) -> dict[str, JsonValue] | None:
-    r"""Whether each idle state of the first core may be entered.
-
-    >>> idle_states("/i/state0/name WFI\n/i/state0/disable 0\n/i/state1/name c7\n")
-    {'WFI': True, 'c7': None}
-    """
-    allowed: Mapping[str, bool] = {"0": True, "1": False}
-    states = _by_folder(answer).values()
-    return {s["name"]: allowed.get(s.get("disable", "")) for s in states if "name" in s} or None
 
 
 def power_mode(answer: str) -> dict[str, JsonValue] | None:
@@ -104,18 +37,6 @@ def power_modes(answer: str) -> dict[str, JsonValue] | None:
     return dict(re.findall(r"POWER_MODEL ID=(\d+) NAME=([^\s>]+)", answer)) or None
 
 
-def clocks_locked(answer: str) -> bool | None:
-    r"""Whether no clock may move, as `jetson_clocks` leaves them: each lowest is the highest.
-
-    >>> clocks_locked("/p/policy0/scaling_min_freq 5\n/p/policy0/scaling_max_freq 5\n")
-    True
-    >>> clocks_locked("/d/gpu/min_freq 3\n/d/gpu/max_freq 6\n"), clocks_locked("")
-    (False, None)
-    """
-    limits = [sorted(files.values()) for files in _by_folder(answer).values() if len(files) == 2]
-    return all(low == high for low, high in limits) if limits else None
-
-
 def service(answer: str) -> str | None:
     r"""What systemd says of a unit; None where there is no systemd.
 
@@ -132,8 +53,48 @@ def pwms(answer: str) -> dict[str, JsonValue] | None:
     >>> pwms("/sys/class/hwmon/hwmon2/pwm1 66\n")
     {'hwmon2/pwm1': 66}
     """
-    rows = ((f"{folder}/{name}", text) for folder, name, text in _rows(answer))
+    rows = ((f"{folder}/{name}", text) for folder, name, text in listed_rows(answer))
     return {name: int(text) for name, text in rows if text.isdigit()} or None
+
+
+def trips(answer: str) -> dict[str, JsonValue] | None:
+    r"""The lowest passive trip point of each zone, in °C.
+
+    >>> trips("cpu-thermal 80000\ncpu-thermal 85000\ngpu 0\n")
+    {'cpu-thermal': 80.0}
+    """
+    lowest: dict[str, float] = {}
+    for zone, milli in re.findall(r"^(\S+) (\d+)$", answer, re.MULTILINE):
+        if int(milli) > 0:
+            lowest[zone] = min(int(milli) / 1000, lowest.get(zone, int(milli) / 1000))
+    return {**lowest} or None
+
+
+def throttled(answer: str) -> dict[str, JsonValue] | None:
+    r"""What the firmware of a Pi says of this moment, and of the time since it was started.
+
+    https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
+
+    >>> throttled("throttled=0x50005\n")["now"], throttled("error=1\n")
+    (['under-voltage', 'throttled'], None)
+    """
+    found = re.search(r"throttled=0x([0-9a-fA-F]+)", answer)
+    if found is None:
+        return None
+    mask = int(found[1], 16)
+    return {
+        "now": [name for bit, name in enumerate(THROTTLED) if mask >> bit & 1],
+        "since_boot": [name for bit, name in enumerate(THROTTLED, 16) if mask >> bit & 1],
+    }
+
+
+def counts(answer: str) -> dict[str, JsonValue] | None:
+    r"""Counters, by the name of their file.
+
+    >>> counts("/h/hwmon3/oc1_event_cnt 0\n/h/hwmon3/oc3_event_cnt 7\n")
+    {'oc1_event_cnt': 0, 'oc3_event_cnt': 7}
+    """
+    return {name: int(text) for _, name, text in listed_rows(answer) if text.isdigit()} or None
 
 
 def chosen(answer: str) -> str | None:
@@ -163,6 +124,18 @@ def swaps(answer: str) -> list[JsonValue] | None:
     return found
 
 
+def swap_used_bytes(answer: str) -> int | None:
+    r"""What lies in all swaps together.
+
+    >>> swap_used_bytes("Filename Type Size Used Priority\n/swap file 524284 2048 -2\n")
+    2097152
+    """
+    head, *rows = answer.strip().splitlines() or [""]
+    if not head.startswith("Filename"):
+        return None
+    return sum(int(row.split()[3]) * 1024 for row in rows)
+
+
 def supply(answer: str) -> str | None:
     """What class a Pi 5's supply is of, by its voltage; the voltage itself moves all the time.
 
@@ -183,7 +156,7 @@ def power_source(answer: str) -> str | None:
     >>> power_source("/s/AC/type Mains\n/s/AC/online 1\n"), power_source("")
     ('mains', None)
     """
-    supplies = _by_folder(answer).values()
+    supplies = by_folder(answer).values()
     if any(s.get("type") == "Battery" and s.get("status") == "Discharging" for s in supplies):
         return "battery"
     is_fed = any(s.get("online") == "1" or s.get("type") == "Battery" for s in supplies)
@@ -198,6 +171,6 @@ def screen(answer: str) -> str | None:
     >>> screen("/d/card0-HDMI-A-1/status disconnected\n/d/card0-HDMI-A-1/dpms On\n"), screen("")
     ('off', None)
     """
-    connectors = _by_folder(answer).values()
+    connectors = by_folder(answer).values()
     lit = [c for c in connectors if c.get("status") == "connected" and c.get("dpms") == "On"]
     return ("on" if lit else "off") if connectors else None

@@ -48,7 +48,7 @@ def test_every_shipped_profile_loads(name):
     ],
 )
 def test_the_boards_own_model_string_proposes_its_profile(model, name):
-    assert propose({"model": model}).name == name
+    assert propose({"model": model}).profile.name == name
 
 
 @pytest.mark.parametrize(

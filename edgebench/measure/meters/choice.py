@@ -1,11 +1,15 @@
 """Which of its meters a device is read by."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from edgebench.core import Reason
 from edgebench.device.look import Listing
 from edgebench.measure.meters.meter import Absent, Meter
 from edgebench.measure.meters.registry import METERS
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 NONE: Absent = Absent(
     reason=Reason.NO_SENSOR,
@@ -36,6 +40,20 @@ def choose(listing: Listing) -> Meter | Absent:
             return found
         absent.append(found)
     return _nearest(absent)
+
+
+def sources(listing: Listing) -> "list[JsonValue]":
+    """Every meter that a device has, whether it can be read, and if not, why and what mends it."""
+    told: list[JsonValue] = []
+    for name, kind in METERS.items():
+        found = kind.find(listing)
+        if isinstance(found, Meter):
+            told.append({"meter": found.name, "scope": found.scope, "is_readable": True})
+        elif found.reason is not Reason.NO_SENSOR:
+            row: dict[str, JsonValue] = {"meter": name, "scope": kind.scope, "is_readable": False}
+            why: dict[str, JsonValue] = {"reason": found.reason.value, "why": found.message}
+            told.append({**row, **why, "mend": found.hint})
+    return told
 
 
 def _nearest(absent: Sequence[Absent]) -> Absent:

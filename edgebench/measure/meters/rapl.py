@@ -27,6 +27,13 @@ UDEV_RULE: Final = (
     'SUBSYSTEM=="powercap", KERNEL=="intel-rapl*", '
     'RUN+="/usr/bin/chgrp power /sys/%p/energy_uj", RUN+="/usr/bin/chmod g+r /sys/%p/energy_uj"'
 )
+# As a shell takes it; the group counts from the next login on.
+UDEV_COMMAND: Final = (
+    'sudo groupadd -f power && sudo usermod -aG power "$USER" && '
+    f"echo '{UDEV_RULE}' | sudo tee /etc/udev/rules.d/70-powercap.rules && "
+    "sudo udevadm control --reload && "
+    "sudo udevadm trigger --action=add --subsystem-match=powercap   # then log in again"
+)
 
 
 def find(listing: Listing) -> Meter | Absent:
@@ -41,8 +48,7 @@ def find(listing: Listing) -> Meter | Absent:
         return Absent(
             reason=Reason.PERMISSION,
             message="Only root may read `energy_uj` since Linux 5.10 (CVE-2020-8694).",
-            hint="Add the login user to a group `power`, write this rule to "
-            f"/etc/udev/rules.d/70-powercap.rules and reboot: {UDEV_RULE}",
+            hint=UDEV_COMMAND,
         )
     names = tuple(sorted(packages))
     paths = tuple(f"{packages[name]}/energy_uj" for name in names)

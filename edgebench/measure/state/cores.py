@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from edgebench.device.clock_readers import cpu_list
 from edgebench.device.look import Listing
-from edgebench.measure.state.frequency import cpu_list
 
 CPUS: Final = "/sys/devices/system/cpu"
 GLOBS: Final = (

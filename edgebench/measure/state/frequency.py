@@ -3,11 +3,11 @@
 https://docs.kernel.org/cpu-freq/cpufreq-stats.html
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from edgebench.core import DeviceProfile, Reason
+from edgebench.device.clock_readers import cpu_list
 from edgebench.device.look import Listing
 from edgebench.measure.state.monitor import PERIOD_S, Finding, Monitor, Seen, Watch
 from edgebench.measure.watch import Reading, Source
@@ -34,18 +34,6 @@ def time_in_state(text: str) -> dict[int, int]:
     """
     rows = (line.split() for line in text.splitlines())
     return {int(row[0]): int(row[1]) for row in rows if len(row) == 2 and "".join(row).isdigit()}
-
-
-def cpu_list(text: str) -> frozenset[int]:
-    r"""CPUs as the kernel lists them.
-
-    >>> sorted(cpu_list("0-2,5\n")), sorted(cpu_list("4 5 6\n"))
-    ([0, 1, 2, 5], [4, 5, 6])
-    """
-    found: set[int] = set()
-    for first, last in re.findall(r"(\d+)(?:-(\d+))?", text):
-        found |= set(range(int(first), int(last or first) + 1))
-    return frozenset(found)
 
 
 def top_share(readings: Sequence[Reading]) -> float | None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from edgebench.core import DeviceProfile, Reason
 from edgebench.device.look import Listing
+from edgebench.device.phone_readers import hal_temperatures, thermal_status
 from edgebench.measure.state.monitor import PERIOD_S, Finding, Monitor, Seen, Watch
 from edgebench.measure.watch import Source
 
@@ -24,8 +25,6 @@ JETSON_UNDERVOLTAGE: Final = "oc1_event_cnt"
 # https://source.android.com/docs/core/power/thermal-mitigation
 ANDROID_SOURCE: Final = "thermalservice"
 ANDROID_PERIOD_S: Final = 1.0
-# CPU, GPU, skin, and the accelerator: what the cached block says of them may be old.
-ANDROID_TYPES: Final = frozenset({0, 1, 3, 9})
 
 
 def throttled_bits(text: str) -> int | None:
@@ -96,33 +95,6 @@ def _arm_jetson(listing: Listing, _: DeviceProfile) -> Watch | None:
         for path in paths
     )
     return Watch(sources=sources, judge=judge_jetson) if sources else None
-
-
-def thermal_status(text: str) -> int | None:
-    r"""The severity that Android gives its own heat, 0 to 6.
-
-    >>> thermal_status("IsStatusOverride: false\nThermal Status: 2\n")
-    2
-    """
-    found = re.search(r"^Thermal Status: (\d)", text, re.MULTILINE)
-    return int(found[1]) if found else None
-
-
-def hal_temperatures(text: str) -> dict[str, float]:
-    """Temperatures of the block that is read now; the cached one above it lags behind.
-
-    >>> hal_temperatures('''Cached temperatures:
-    ...  Temperature{mValue=84.2, mType=0, mName=CPU, mStatus=0}
-    ... Current temperatures from HAL:
-    ...  Temperature{mValue=57.9, mType=0, mName=CPU, mStatus=0}
-    ...  Temperature{mValue=31.0, mType=2, mName=BATTERY, mStatus=0}
-    ... Temperature static thresholds from HAL:''')
-    {'CPU': 57.9}
-    """
-    _, _, rest = text.partition("Current temperatures from HAL:")
-    block, _, _ = rest.partition("from HAL:")
-    rows = re.findall(r"mValue=([-\d.]+), mType=(\d+), mName=([^,}]+)", block)
-    return {name: float(value) for value, kind, name in rows if int(kind) in ANDROID_TYPES}
 
 
 def judge_android(seen: Seen) -> Finding:
