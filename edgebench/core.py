@@ -330,6 +330,9 @@ class MeasureProtocol:
         power_mode: A Jetson's, by its name or its number.
         jetson_clocks: Whether a Jetson's clocks are locked to their highest.
         fan: Share of its full speed: `"100 %"`.
+        keep_awake: Whether a phone is woken, and its screen kept on.
+        fixed_performance: Whether a phone's own mode of steady clocks is turned on.
+        battery_floor_percent: Below it a phone is not measured.
         scenario: Each is a cell of its own: `single`, `offline`, `multi:8`, `periodic:30`.
         budget_s: After so long no block is begun on a device, once it has two; None for no end.
     """
@@ -362,6 +365,9 @@ class MeasureProtocol:
     power_mode: str | int | None = None
     jetson_clocks: bool = False
     fan: str | None = None
+    keep_awake: bool = False
+    fixed_performance: bool = False
+    battery_floor_percent: float = 30.0
     scenario: tuple[str, ...] = ("single",)
     budget_s: float | None = None
 

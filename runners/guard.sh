@@ -5,8 +5,9 @@
 #     sh guard.sh FOLDER JOBS LEASE_S < SETTINGS
 #
 # SETTINGS has a line "NAME VALUE" for each: a path, or `nvpmodel` (a mode's number),
-# `jetson_clocks` (locked), `nvfancontrol` (inactive). The value `-` leaves a file as it is, for
-# what another setting changes with it. What cannot be read is not set. Prints "NAME VALUE" as each
+# `jetson_clocks` (locked), `nvfancontrol` (inactive); of a phone `stay_on`, `screen_off_ms`,
+# `wakefulness` (Awake), `fixed_performance` (true), which Android tells nobody: it is off unless we
+# turned it on. The value `-` leaves a file as it is, for what another setting changes with it. What cannot be read is not set. Prints "NAME VALUE" as each
 # reads afterwards, and returns; a session of its own stays, and puts everything back when
 # FOLDER/release appears, or when the host has not touched FOLDER/lease for LEASE_S seconds and no
 # job of the folder JOBS runs any more: a host that was killed, or a link that broke, leaves a board
@@ -50,8 +51,21 @@ look() {
       if is_locked; then echo locked; else echo free; fi
       ;;
     nvfancontrol) systemctl is-active nvfancontrol < /dev/null ;;
+    stay_on) settings get global stay_on_while_plugged_in < /dev/null ;;
+    screen_off_ms) settings get system screen_off_timeout < /dev/null ;;
+    wakefulness) dumpsys power < /dev/null | sed -n 's/^ *mWakefulness=//p' | head -n 1 ;;
+    fixed_performance) if [ -e fixed ]; then cat fixed; else echo false; fi ;;
     *) read -r line < "$1" && printf '%s\n' "$line" ;;
   esac
+}
+
+# A setting of Android's in a table of its own; one that nobody had set is nobody's again.
+put_setting() {
+  if [ "$3" = null ]; then
+    settings delete "$1" "$2" < /dev/null >&2
+  else
+    settings put "$1" "$2" "$3" < /dev/null >&2
+  fi
 }
 
 # No program has anything to read: one that asks whether it may reboot is not answered.
@@ -62,6 +76,13 @@ put() {
     jetson_clocks,*) jetson_clocks --restore "$PWD/clocks" < /dev/null >&2 ;;
     nvfancontrol,active) systemctl start nvfancontrol < /dev/null >&2 ;;
     nvfancontrol,*) systemctl stop nvfancontrol < /dev/null >&2 ;;
+    stay_on,*) put_setting global stay_on_while_plugged_in "$2" ;;
+    screen_off_ms,*) put_setting system screen_off_timeout "$2" ;;
+    wakefulness,Awake) input keyevent KEYCODE_WAKEUP < /dev/null >&2 ;;
+    wakefulness,*) input keyevent KEYCODE_SLEEP < /dev/null >&2 ;;
+    fixed_performance,*)
+      cmd power set-fixed-performance-mode-enabled "$2" < /dev/null >&2 && echo "$2" > fixed
+      ;;
     *) printf '%s\n' "$2" > "$1" ;;
   esac
 }
@@ -71,8 +92,9 @@ restore() {
     put "$name" "$value"
   done < before > restore.words 2>&1
   while read -r name value; do
-    # A fan's speed and a clock's limit are soon others again, where heat governs them.
-    case $name in *pwm* | *_freq) continue ;; esac
+    # A fan's speed and a clock's limit are soon others again, where heat governs them; a phone that
+    # falls asleep does so by and by.
+    case $name in *pwm* | *_freq | wakefulness) continue ;; esac
     is=$(look "$name" 2> /dev/null)
     [ "$is" = "$value" ] || printf '%s is %s and was %s\n' "$name" "$is" "$value"
   done < before > restore.log
@@ -112,7 +134,7 @@ program=$0
 case $program in /*) ;; *) program=$OLDPWD/$program ;; esac
 # What an earlier host asked for is put back first, so that its values are not taken for the board's.
 [ -e before ] && [ ! -e restored ] && restore
-rm -f before restored release standing before.part clocks wanted
+rm -f before restored release standing before.part clocks wanted fixed
 while read -r name value; do
   was=$(look "$name" 2> /dev/null)
   [ -n "$was" ] || continue

@@ -127,8 +127,12 @@ class AdbServer:
 
 
 @contextlib.contextmanager
-def switched_on() -> Iterator[Phone]:
-    """Start a phone, and end it with all that runs on it."""
+def switched_on(programs: Path | None = None) -> Iterator[Phone]:
+    """Start a phone, and end it with all that runs on it.
+
+    Args:
+        programs: Those that it has before all others.
+    """
     if os.geteuid() != 0:
         raise UnavailableError("a phone's root takes root")
     folder = Path(tempfile.mkdtemp(prefix="eb-phone-"))
@@ -141,7 +145,7 @@ def switched_on() -> Iterator[Phone]:
         made = Phone(port=port, pid=0, uid=uid, faults=folder / "faults")
         made.is_now()
         with (folder / "adbd.log").open("wb") as log:
-            argv = ["unshare", "--mount", "sh", "-c", _booting(folder, port, uid)]
+            argv = ["unshare", "--mount", "sh", "-c", _booting(folder, port, uid, programs)]
             process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for(port, process, folder / "adbd.log")
         yield Phone(port=port, pid=process.pid, uid=uid, faults=made.faults)
@@ -153,7 +157,7 @@ def switched_on() -> Iterator[Phone]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _booting(folder: Path, port: int, uid: int) -> str:
+def _booting(folder: Path, port: int, uid: int, programs: Path | None) -> str:
     """A script that makes the phone's root where nobody else sees it, and starts its adbd there."""
     root = folder / "root"
     root.mkdir()
@@ -172,7 +176,10 @@ def _booting(folder: Path, port: int, uid: int) -> str:
     setup.append(f"mkdir -p -m 0771 {root}/data/local/tmp")
     setup.append(f"chown -R {uid}:{uid} {root}/data/local")
     user = f"setpriv --reuid={uid} --regid={uid} --clear-groups"
-    variables = "env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/ TMPDIR=/data/local/tmp"
+    path = (
+        f"{programs}:/usr/local/bin:/usr/bin:/bin" if programs else "/usr/local/bin:/usr/bin:/bin"
+    )
+    variables = f"env -i PATH={path} HOME=/ TMPDIR=/data/local/tmp"
     adbd = f"PYTHONPATH={folder}/lib {PYTHON} -B -m tests.adbd {port} {folder}/faults"
     setup.append(f"exec chroot {root} {user} {variables} {adbd}")
     return " && ".join(setup)

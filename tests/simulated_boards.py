@@ -80,10 +80,40 @@ done
 """
 DUMPSYS: Final = """#!/bin/sh
 case $1 in
+  battery) cat "{state}/battery" ;;
+  power)
+    off=$(settings get system screen_off_timeout); [ "$off" = null ] && off=60000
+    echo "POWER MANAGER (dumpsys power)"
+    printf '  mWakefulness=%s\\n  mStayOn=false\\n' "$(cat "{state}/wakefulness")"
+    printf '\\nScreen off timeout: %s ms\\nDisplay Power: state=ON\\n' "$off" ;;
   thermalservice) cat "{state}/thermal" ;;
   android.hardware.power.stats.IPowerStats/default) cat "{state}/rails" ;;
   *) echo "Can't find service: $1" >&2; exit 1 ;;
 esac
+"""
+
+
+# A key that nobody has set reads as `null`, and is deleted rather than set to that.
+SETTINGS: Final = """#!/bin/sh
+file={state}/$2.$3
+case $1 in
+  get) if [ -e "$file" ]; then cat "$file"; else echo null; fi ;;
+  put) echo "$4" > "$file" ;;
+  delete) rm -f "$file"; echo "Deleted 1 rows" ;;
+esac
+"""
+INPUT: Final = """#!/bin/sh
+case $2 in
+  KEYCODE_WAKEUP) echo Awake > "{state}/wakefulness" ;;
+  KEYCODE_SLEEP) echo Asleep > "{state}/wakefulness" ;;
+esac
+"""
+CMD: Final = """#!/bin/sh
+[ "$1 $2" = "power set-fixed-performance-mode-enabled" ] || exit 20
+[ -e "{state}/has_fixed" ] && {{ echo "$3" > "{state}/fixed"; exit 0; }}
+echo "Failed to set FIXED_PERFORMANCE mode" >&2
+echo "This is likely because Power HAL AIDL is not implemented on this device" >&2
+exit 255
 """
 
 
@@ -197,13 +227,17 @@ class SimulatedNano(Simulated):
 
 
 class SimulatedPhone(Simulated):
-    """A phone with counters of energy behind the HAL, and a thermal service."""
+    """A phone with counters of energy behind the HAL, a thermal service, and a battery."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_fixed_mode: bool = True) -> None:
         super().__init__("")
         self.energy_mws = 5_000.0
         self.write({self.state / "rails": "", self.state / "thermal": ""})
-        self.programs_are(dumpsys=DUMPSYS)
+        self.write({self.state / "wakefulness": "Awake"})
+        if has_fixed_mode:
+            self.write({self.state / "has_fixed": "", self.state / "fixed": "false"})
+        self.programs_are(dumpsys=DUMPSYS, settings=SETTINGS, input=INPUT, cmd=CMD)
+        self.charge(80)
         self.get_hot(0)
         self.told_s = time.monotonic()
         self.tell_power(IDLE_W)
@@ -213,6 +247,22 @@ class SimulatedPhone(Simulated):
     def board(self) -> Board:
         """For `sshd.started`."""
         return self.board_with({})
+
+    def charge(self, percent: int, *, is_fed: bool = False) -> None:
+        """Let the battery be that full; a log of another time follows."""
+        status = 2 if is_fed else 3
+        self.replace(
+            self.state / "battery",
+            f"Current Battery Service state:\n  AC powered: false\n  USB powered: "
+            f"{str(is_fed).lower()}\n  status: {status}\n  level: {percent}\n  scale: 100\n"
+            "  temperature: 274\n[EventLogBuffer]\n  level: 99\n",
+        )
+
+    def settings(self) -> dict[str, str]:
+        """All that a plan may set, as it stands now."""
+        names = ("global.*", "system.*", "wakefulness", "fixed")
+        found = [path for name in names for path in self.state.glob(name)]
+        return {path.name: path.read_text().strip() for path in found}
 
     def get_hot(self, status: int) -> None:
         """Let the thermal service say so; its cached block says something else."""

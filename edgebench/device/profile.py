@@ -62,7 +62,7 @@ def propose(facts: Mapping[str, JsonValue]) -> Proposal:
     What has a build of Android is a phone, whatever its model is called.
 
     >>> propose({"model": "Raspberry Pi 4 Model B Rev 1.4"}).why
-    "its model 'Raspberry Pi 4 Model B Rev 1.4' fits 'Raspberry Pi 4'"
+    "its model 'Raspberry Pi 4 Model B Rev 1.4' fits 'Raspberry Pi 4 '"
     >>> propose({"model": None}).profile.name
     'linux-board'
     """

@@ -3,6 +3,7 @@
 A setting is a line of `runners/guard.sh`: a file of the kernel's and its value, or one of the
 programs that the guard knows by name. https://docs.kernel.org/admin-guide/pm/cpufreq.html
 https://docs.nvidia.com/jetson/archives/r36.4/DeveloperGuide/SD/PlatformPowerAndPerformance/JetsonOrinNanoSeriesJetsonOrinNxSeriesAndJetsonAgxOrinSeries.html
+https://source.android.com/docs/core/power/performance (the mode of fixed performance)
 """
 
 import re
@@ -32,7 +33,11 @@ GLOBS: Final = (
     *(GOVERNORS, AVAILABLE, OLD_FAN, *LIMITS),
     *("/sys/class/hwmon/hwmon*/name", "/sys/class/hwmon/hwmon*/pwm1"),
 )
-TOOLS: Final = ("jetson_clocks",)
+TOOLS: Final = ("jetson_clocks", "settings", "input", "cmd")
+# https://developer.android.com/reference/android/provider/Settings.Global#STAY_ON_WHILE_PLUGGED_IN
+# On whatever feeds it; and where nothing does, the longest time that a phone can be told to wait.
+STAY_ON: Final = "7"
+SCREEN_OFF_MS: Final = "2147483647"
 PWM_MAX: Final = 255
 PERCENT: Final = re.compile(r"(\d+(?:\.\d+)?) ?%")
 
@@ -48,12 +53,16 @@ class Wanted:
         power_mode: Of nvpmodel, by its name or its number.
         jetson_clocks: Whether the clocks are locked to their highest.
         fan: Share of its full speed: `"100 %"`.
+        keep_awake: Whether a phone is woken, and its screen kept on.
+        fixed_performance: Whether a phone's own mode of steady clocks is turned on.
     """
 
     governor: str | None = None
     power_mode: str | int | None = None
     jetson_clocks: bool = False
     fan: str | None = None
+    keep_awake: bool = False
+    fixed_performance: bool = False
 
     @classmethod
     def of(cls, protocol: MeasureProtocol) -> "Wanted":
@@ -63,6 +72,8 @@ class Wanted:
             power_mode=protocol.power_mode,
             jetson_clocks=protocol.jetson_clocks,
             fan=protocol.fan,
+            keep_awake=protocol.keep_awake,
+            fixed_performance=protocol.fixed_performance,
         )
 
     def named(self) -> dict[str, JsonValue]:
@@ -76,6 +87,11 @@ class Board:
 
     listing: Listing
     facts: Mapping[str, JsonValue]
+
+
+def is_phone(facts: Mapping[str, JsonValue]) -> bool:
+    """Whether it is Android: there the shell may set what an app may, and is never root by sudo."""
+    return isinstance(facts.get("wakefulness"), Mapping) or isinstance(facts.get("build"), str)
 
 
 def check_fan(fan: str | None, *, source: str) -> None:
@@ -176,12 +192,34 @@ def fan_lines(board: Board, asked: str) -> Resolved:
     return {**service, **dict.fromkeys(fans, value)}, ()
 
 
+def awake_lines(board: Board, _: str) -> Resolved:
+    """A screen that stays on, with a charger and without, and that is on.
+
+    >>> tools = frozenset({"settings", "input"})
+    >>> facts = {"wakefulness": {"state": "Asleep"}}
+    >>> awake_lines(Board(listing=Listing(tools=tools), facts=facts), "True")
+    ({'stay_on': '7', 'screen_off_ms': '2147483647', 'wakefulness': 'Awake'}, ())
+    """
+    if not {"settings", "input"} <= board.listing.tools or not is_phone(board.facts):
+        return {}, ("only a phone can be kept awake, and this device is none",)
+    return {"stay_on": STAY_ON, "screen_off_ms": SCREEN_OFF_MS, "wakefulness": "Awake"}, ()
+
+
+def fixed_lines(board: Board, _: str) -> Resolved:
+    """Android's mode of steady clocks, from version 11 on; many a vendor has left it out."""
+    if "cmd" not in board.listing.tools or not is_phone(board.facts):
+        return {}, ("only a phone has a mode of fixed performance, and this device is none",)
+    return {"fixed_performance": "true"}, ()
+
+
 # In the order in which they are set, and put back: a power mode sets the limits of the clocks.
 SETTINGS: Final[Mapping[str, Callable[[Board, str], Resolved]]] = {
     "power_mode": power_mode_lines,
     "jetson_clocks": clock_lines,
     "governor": governor_lines,
     "fan": fan_lines,
+    "keep_awake": awake_lines,
+    "fixed_performance": fixed_lines,
 }
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from edgebench.core import Device
 from edgebench.device.look import look
 from edgebench.device.patience import patiently
-from edgebench.device.settings import GLOBS, KEPT, TOOLS, Board, Wanted, lines_of
+from edgebench.device.settings import GLOBS, KEPT, TOOLS, Board, Wanted, is_phone, lines_of
 from edgebench.errors import DeviceError, DeviceLost
 
 # Longer than a host is ever silent while no job runs: it sends a model of 1 GB meanwhile.
@@ -38,12 +38,13 @@ while [ ! -e restored ] && [ "$left" -gt 0 ]; do sleep 1; left=$((left - 1)); do
 [ -e restored ] && cat restore.log
 [ -e restored ]
 """
-# is_root folder guard jobs lease_s   Root, or whoever may become root without being asked.
+# as_is folder guard jobs lease_s   Root, or whoever may become root without being asked; the shell
+# of a phone as it is, which may set what an app may.
 _SET: Final = """
-is_root=$1
+as_is=$1
 shift
 mkdir -p "$1" || exit 3
-if [ "$is_root" = yes ]; then exec sh "$2" "$1" "$3" "$4"; fi
+if [ "$as_is" = yes ]; then exec sh "$2" "$1" "$3" "$4"; fi
 words=$(sudo -n true 2>&1) || {
   echo "no permission to become root: ${words:-sudo failed}" >&2
   exit 4
@@ -105,9 +106,9 @@ def renew(device: Device) -> None:
 
 
 def _set(device: Device, guard: PurePosixPath, lines: Mapping[str, str], lease_s: int) -> Steady:
-    is_root = "yes" if device.facts.get("is_root") else "no"
+    as_is = "yes" if device.facts.get("is_root") or is_phone(device.facts) else "no"
     folder, jobs = device.work_folder / "steady", device.work_folder / "jobs"
-    arguments = (is_root, str(folder), str(guard), str(jobs), str(lease_s))
+    arguments = (as_is, str(folder), str(guard), str(jobs), str(lease_s))
     told = "".join(f"{name} {value}\n" for name, value in lines.items())
     done = device.transport.run(
         ("sh", "-c", _SET, "edgebench-steady", *arguments), timeout_s=CALL_S, stdin=told.encode()

@@ -13,6 +13,7 @@ from edgebench.errors import JobFailed
 from edgebench.measure.cell import Task, ended, finished, is_finished
 from edgebench.measure.protocol import block_order
 from edgebench.measure.session import Bench, Turn, measure_latency
+from edgebench.measure.state.battery import wait_for_battery
 from edgebench.measure.state.gate import wait_for_calm
 from edgebench.measure.stopping import is_wide, may_decide, may_narrow, sampling_s
 
@@ -54,6 +55,7 @@ def measure_blocks(
             progress(f"the budget of {protocol.budget_s:g} s ends before block {block + 1}")
             break
         progress(_where(block, protocol, len(by_key), begun - started))
+        wait_for_battery(next(iter(benches.values())).device, protocol)
         order = block_order(tuple(by_key), block=block, seed=protocol.seed)
         for position, key in enumerate(order):
             if block in cells[key].samples:

@@ -46,6 +46,7 @@ from edgebench.measure.meters.host import HostMeter
 from edgebench.measure.placement import fell_back
 from edgebench.measure.session import Bench, compute_outputs, measure_memory, measure_profile
 from edgebench.measure.state import cores, monitors
+from edgebench.measure.state.battery import wait_for_battery
 from edgebench.measure.state.gate import look_calm
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def measure_device(  # noqa: PLR0913 - a keyword for each thing that only some m
     for name in end_leftovers(device):
         progress(f"{device.name}: ended {name}, which an earlier run had left at work")
     open_tasks = [t for t in tasks if not is_finished(cells[t.job.key].measurement)]
+    wait_for_battery(device, protocol)
     outside = None if meter is None else attached(meter)
     benches, broken = _provision_all(device, open_tasks, cache, progress, outside)
     with _settled(device, benches, protocol, progress) as settled:

@@ -47,7 +47,7 @@ class PlanDevice:
     Attributes:
         meter: What its power is read by, where that hangs on the host: `tasmota:192.0.2.9`.
         accelerators: Every variant is measured on each of them, and on the CPU.
-        power_mode: In the place of the protocol's, as the two that follow; None for the protocol's.
+        power_mode: In the place of the protocol's, as those that follow; None for the protocol's.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -61,10 +61,13 @@ class PlanDevice:
     power_mode: StrictStr | StrictInt | None = None
     jetson_clocks: StrictBool | None = None
     fan: str | None = None
+    keep_awake: StrictBool | None = None
+    fixed_performance: StrictBool | None = None
 
     def settings(self) -> dict[str, JsonValue]:
         """What it sets in the place of the protocol's, by the protocol's names."""
-        own = {name: getattr(self, name) for name in ("power_mode", "jetson_clocks", "fan")}
+        names = ("power_mode", "jetson_clocks", "fan", "keep_awake", "fixed_performance")
+        own = {name: getattr(self, name) for name in names}
         return {name: value for name, value in own.items() if value is not None}
 
 

@@ -29,10 +29,11 @@ LOWEST: Final[Mapping[str, tuple[int, bool]]] = {
     "memory_processes": (1, True),
     "timeout_s": (0, False),
     "budget_s": (0, False),
+    "battery_floor_percent": (0, True),
     "energy_active_s": (0, False),
     "energy_idle_s": (0, False),
 }
-SWITCHES: Final = ("profile", "jetson_clocks")
+SWITCHES: Final = ("profile", "jetson_clocks", "keep_awake", "fixed_performance")
 WORDS: Final = ("preset", "governor", "power_mode", "fan", "scenario")
 # The first may not be above the second.
 PAIRS: Final = (

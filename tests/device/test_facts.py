@@ -6,7 +6,9 @@ import pytest
 
 from edgebench.device.facts import FACTS, MARK, fingerprint, read_facts, script, split_answers
 from edgebench.device.local import LocalTransport
+from edgebench.device.phone_facts import PHONE_FACTS
 from edgebench.device.replay import Answer, Capture, ReplayTransport
+from edgebench.device.share_facts import LOAD_FACTS, SHARE_FACTS
 from edgebench.device.state_facts import STATE_FACTS
 from edgebench.errors import DeviceError
 from tests.device.boards import BOARDS, replayed
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 # What a virtual machine, or one that is no board, may not have.
 RARE = {name for name, fact in STATE_FACTS.items() if fact.part == "state"} - {"cpu_count"}
 RARE |= {"frequency_now_hz", "fan_pwm", "screen", "power_modes", "soc", "product", "firmware"}
-RARE |= {"build", "cpu_revisions"}
+RARE |= {"build", "cpu_revisions", "governors_available", "throttled", "thermal_trips_c"}
+RARE |= {"over_current_events", "cpus_offline", *PHONE_FACTS, *SHARE_FACTS, *LOAD_FACTS}
 
 
 def test_a_device_tells_everything_in_one_round_trip():
@@ -98,6 +101,10 @@ def test_the_hardware_has_one_fingerprint_and_the_software_another():
         ({"swaps": []}, {"state"}),
         ({"supply": "low"}, {"state"}),
         ({"cpu_count": 2}, {"state"}),
+        ({"clusters": []}, {"state"}),
+        ({"emulator": "qemu-aarch64"}, {"hw"}),
+        ({"battery": {"level_percent": 5}, "throttled": {"now": ["throttled"]}}, set()),
+        ({"load": {"running": 9.0}, "steal_ratio": 0.5, "swap_used_bytes": 7}, set()),
         ({"soc": "brcm,bcm2712"}, {"hw"}),
         ({"firmware": "version 1"}, {"sw"}),
     ],

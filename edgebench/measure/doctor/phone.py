@@ -3,7 +3,6 @@
 from typing import Final
 
 from edgebench.measure.doctor.trouble import Condition, Severity, Trouble
-from edgebench.measure.state.battery import FLOOR_PERCENT
 
 BATTERY: Final = "https://developer.android.com/reference/android/os/BatteryManager"
 POWER: Final = "https://developer.android.com/reference/android/os/PowerManager"
@@ -11,6 +10,8 @@ STAY_ON: Final = (
     "https://developer.android.com/reference/android/provider/Settings.Global"
     "#STAY_ON_WHILE_PLUGGED_IN"
 )
+# As a protocol has it unless it says otherwise, and FAI-PEP's benchmarks of phones.
+FLOOR_PERCENT: Final = 30
 WARM_C: Final = 40.0
 # No run of more than a few cells is over sooner.
 SCREEN_S: Final = 1800.0

@@ -1,14 +1,14 @@
 """Whether a phone's battery is full enough for a measurement."""
 
 import time
+from collections.abc import Mapping
 from typing import Final
 
-from edgebench.core import Transport
+from edgebench.core import Device, MeasureProtocol
+from edgebench.device.patience import patiently
 from edgebench.device.phone_readers import battery
 from edgebench.errors import DeviceError
 
-# Of FAI-PEP's benchmarks of phones: https://github.com/facebook/FAI-PEP
-FLOOR_PERCENT: Final = 30
 LOOK_EVERY_S: Final = 10.0
 LOOK_S: Final = 30.0
 
@@ -26,27 +26,26 @@ def too_low(text: str, floor_percent: float) -> str | None:
     return f"its battery is at {level} %, below the floor of {floor_percent:g} %"
 
 
-def wait_for_battery(
-    transport: Transport, *, name: str, floor_percent: float, wait_s: float
-) -> float:
-    """Wait for a battery that is being charged; how long that took.
+def wait_for_battery(device: Device, protocol: MeasureProtocol) -> None:
+    """Wait for a battery below its floor while it is charged; at once done where there is none.
 
     Raises:
         DeviceLost: The device does not answer.
         DeviceError: The battery is below the floor, and not charged in time.
     """
+    if not isinstance(device.facts.get("battery"), Mapping):
+        return
     began = time.monotonic()
     while True:
-        text = transport.run(("dumpsys", "battery"), timeout_s=LOOK_S).stdout.decode(
-            errors="replace"
-        )
-        why = too_low(text, floor_percent)
-        waited_s = time.monotonic() - began
+        done = patiently(lambda: device.transport.run(("dumpsys", "battery"), timeout_s=LOOK_S))
+        text = done.stdout.decode(errors="replace")
+        why = too_low(text, protocol.battery_floor_percent)
         if why is None:
-            return waited_s
+            return
         is_charged = (battery(text) or {}).get("state") == "charging"
-        if not is_charged or waited_s >= wait_s:
-            msg = f"{name} is not measured: {why}."
+        left_s = protocol.gate_wait_s - (time.monotonic() - began)
+        if not is_charged or left_s <= 0:
+            msg = f"{device.name} is not measured: {why}."
             hint = "Charge it and take the run up with `edgebench run --resume RUN`, or lower "
             raise DeviceError(msg, hint=f"{hint}`battery_floor_percent` in [protocol].")
-        time.sleep(min(LOOK_EVERY_S, max(wait_s - waited_s, 0.05)))
+        time.sleep(min(LOOK_EVERY_S, max(left_s, 0.05)))
