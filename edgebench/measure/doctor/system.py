@@ -75,7 +75,7 @@ def tools_missing(condition: Condition) -> Trouble | None:
     """Programs without which nothing can be put there."""
     tools = condition.rows("tools")
     missing = [name for name in NEEDED if name not in tools]
-    if not missing:
+    if not missing or not isinstance(condition.device.facts.get("tools"), list):
         return None
     return Trouble(
         severity=Severity.SERIOUS,
