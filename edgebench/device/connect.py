@@ -1,5 +1,6 @@
 """From a name or an address to a Device that answered."""
 
+import functools
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -42,11 +43,16 @@ def connect(
     if chosen is None:
         chosen = _profile_of(entry.address)
     kind = load_profile(chosen) if chosen else None
-    transport = through(
-        open_transport(entry.address, password=password, password_env=entry.password_env)
+    opened = open_transport(entry.address, password=password, password_env=entry.password_env)
+    transport = through(opened)
+    ask = functools.partial(
+        read_facts,
+        transport,
+        python=sys.executable if is_here else "",
+        asked_s=opened.recorded_s if isinstance(opened, ReplayTransport) else None,
     )
     try:
-        return _probe(transport, name_or_address, kind, sys.executable if is_here else "")
+        return _probe(transport, name_or_address, kind, ask)
     except DeviceError:
         transport.close()
         raise
@@ -93,17 +99,19 @@ def _entry(name_or_address: str) -> Entry:
     return entry
 
 
-def _probe(transport: Transport, name: str, kind: DeviceProfile | None, python: str) -> Device:
+def _probe(
+    transport: Transport,
+    name: str,
+    kind: DeviceProfile | None,
+    ask: Callable[..., dict[str, JsonValue]],
+) -> Device:
     work = (kind or load_profile(GENERIC)).work_folder
-    asked_s = transport.recorded_s if isinstance(transport, ReplayTransport) else None
-    facts = read_facts(transport, work_folder=work, python=python, asked_s=asked_s)
+    facts = ask(work_folder=work)
     if kind is None:
         kind = propose(facts).profile
         if kind.work_folder != work:
             # Space and rights are those of another file system there.
-            facts = read_facts(
-                transport, work_folder=kind.work_folder, python=python, asked_s=asked_s
-            )
+            facts = ask(work_folder=kind.work_folder)
     floor = read_floor(name, facts)
     if floor is not None:
         facts["noise_floor_ratio"] = floor.floor_ratio

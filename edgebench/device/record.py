@@ -16,7 +16,7 @@ from typing import Final
 from edgebench.core import Completed, Transport
 from edgebench.device.facts import MARK, split_answers
 from edgebench.device.look import Listing, read_listing, write_listing
-from edgebench.device.replay import Answer, Capture, command_key
+from edgebench.device.replay import Answer, Capture, ReplayTransport, command_key
 
 FACTS_KEY: Final = "edgebench-facts"
 LOOK_KEY: Final = "edgebench-look"
@@ -73,7 +73,7 @@ class Recorder:
     def __init__(self, inner: Transport) -> None:
         self._inner = inner
         self._answers: dict[str, Answer] = {}
-        self._began_s = time.time()
+        self._began_s = inner.recorded_s if isinstance(inner, ReplayTransport) else None
 
     @property
     def address(self) -> str:
@@ -83,7 +83,7 @@ class Recorder:
     def run(self, argv: Sequence[str], *, timeout_s: float = 60.0, stdin: bytes = b"") -> Completed:
         """Run a program, and keep what it answered where it is one of ours."""
         key = command_key(argv)
-        if key == FACTS_KEY:
+        if key == FACTS_KEY and not isinstance(self._inner, ReplayTransport):
             self._began_s = time.time()
         done = self._inner.run(argv, timeout_s=timeout_s, stdin=stdin)
         if key in {FACTS_KEY, LOOK_KEY}:
@@ -109,14 +109,20 @@ class Recorder:
         Raises:
             DeviceLost: The device does not answer any more.
         """
-        argv = ("sh", "-c", _NAMES, "edgebench-names")
-        told = self._inner.run(argv, timeout_s=NAMES_S).stdout.decode(errors="replace")
-        names = secrets_of(told, self.address)
+        names = secrets_of(self._told_names(), self.address)
         answers = {
             key: replace(answer, stdout=scrubbed(_reduced(key, answer.stdout), names))
             for key, answer in self._answers.items()
         }
-        return Capture(answers=answers, recorded_s=round(self._began_s, 3))
+        began_s = self._began_s
+        return Capture(answers=answers, recorded_s=None if began_s is None else round(began_s, 3))
+
+    def _told_names(self) -> str:
+        """Nothing of a device that is itself replayed: there they were replaced before."""
+        if isinstance(self._inner, ReplayTransport):
+            return ""
+        argv = ("sh", "-c", _NAMES, "edgebench-names")
+        return self._inner.run(argv, timeout_s=NAMES_S).stdout.decode(errors="replace")
 
 
 def secrets_of(told: str, address: str) -> dict[str, str]:

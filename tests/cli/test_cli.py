@@ -11,8 +11,10 @@ from click.testing import CliRunner
 
 from edgebench.cli import main
 from edgebench.cli.gates import NAMES
+from edgebench.device.replay import Answer, Capture, write_capture
 from edgebench.results.quantities import QUANTITIES
 from tests.conftest import miss
+from tests.device.boards import BOARDS
 
 
 @pytest.fixture
@@ -246,3 +248,25 @@ def test_the_help_of_compare_names_the_defaults_that_are_used(invoke):
         "accuracy": 0.0,
     }
     assert set(NAMES) == set(QUANTITIES)
+
+
+def test_a_device_that_is_added_gets_the_profile_that_its_facts_propose(invoke, tmp_path):
+    text = BOARDS["pi4-bookworm"].read_text()
+    write_capture(tmp_path / "b.json", Capture(answers={"edgebench-facts": Answer(stdout=text)}))
+    done = invoke("device", "add", "pi", "replay://b.json")
+    assert done.exit_code == 0
+    assert (
+        "pi is a raspberry-pi-4, for its model 'Raspberry Pi 4 Model B Rev 1.4' fits" in done.stderr
+    )
+    (entry,) = json.loads(invoke("device", "list", "--json").stdout)["devices"]
+    assert entry["profile"] == "raspberry-pi-4"
+
+
+def test_a_device_that_does_not_answer_yet_is_kept_without_a_profile(invoke):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        done = invoke("device", "add", "pi", f"ssh://pi@127.0.0.1:{closed.getsockname()[1]}")
+    assert done.exit_code == 0
+    assert "gets its profile when it answers" in done.stderr
+    (entry,) = json.loads(invoke("device", "list", "--json").stdout)["devices"]
+    assert entry["profile"] is None
