@@ -16,6 +16,7 @@ from edgebench.core import Reason
 from edgebench.device.facts import fingerprint
 from edgebench.device.settings import Wanted
 from edgebench.device.steady import steady
+from edgebench.errors import DeviceError
 from edgebench.measure.energy.recorded import summarize_energy
 from edgebench.measure.state.verdict import state_reasons
 from edgebench.runner import shipped
@@ -239,6 +240,30 @@ def test_a_host_that_is_killed_leaves_the_board_as_it_was(plugged):
     stop_s = time.monotonic() + 20
     while board.settings() != before and time.monotonic() < stop_s:
         time.sleep(0.2)
+    assert board.settings() == before
+
+
+def test_a_phone_is_kept_awake_while_it_is_measured_and_sleeps_again_afterwards(plugged, measured):
+    board = SimulatedPhone()
+    board.write({board.state / "wakefulness": "Asleep"})
+    board.open_to_all()
+    _, device = plugged(board)
+    before = board.settings()
+    recorded, told = measured(device, replace(BRISK, keep_awake=True, fixed_performance=True))
+    assert [line for line in told if "not under" in line] == []
+    state = recorded.measurement.processes[0].state
+    assert (state["keep_awake"], state["fixed_performance"]) == (True, True)
+    assert board.settings() == before
+
+
+def test_a_phone_that_runs_out_is_not_measured_and_is_left_alone(plugged, measured):
+    board = SimulatedPhone()
+    board.charge(12)
+    _, device = plugged(board)
+    before = board.settings()
+    with pytest.raises(DeviceError, match="its battery is at 12 %, below the floor of 30 %"):
+        measured(device, replace(BRISK, keep_awake=True))
+    device.transport.close()
     assert board.settings() == before
 
 

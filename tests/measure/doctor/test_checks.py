@@ -4,6 +4,7 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Any
 
 import pytest
 
@@ -16,16 +17,19 @@ from edgebench.measure.doctor.trouble import Condition, Severity
 from edgebench.measure.meters.meter import Absent
 from edgebench.measure.meters.rapl import UDEV_COMMAND
 
-PYTHON = {
+Facts = dict[str, Any]
+Row = tuple[str, Severity, Facts, str]
+
+PYTHON: Facts = {
     "executable": "/usr/bin/python3",
     "version": "3.11.2",
     "implementation": "cpython",
     "bits": 64,
     "packages": {},
 }
-POLICY = {"cpus": "0 1 2 3", "governor": "performance", "min_hz": 1, "max_hz": 2_400_000_000}
-CLUSTER = {"cpus": [0, 1, 2, 3], "capacity": 1024, "min_hz": 1, "max_hz": 2_400_000_000}
-BOARD = {
+POLICY: Facts = {"cpus": "0 1 2 3", "governor": "performance", "min_hz": 1, "max_hz": 2_400_000_000}
+CLUSTER: Facts = {"cpus": [0, 1, 2, 3], "capacity": 1024, "min_hz": 1, "max_hz": 2_400_000_000}
+BOARD: Facts = {
     "architecture": "aarch64",
     "model": "Raspberry Pi 5 Model B Rev 1.0",
     "libc": "glibc 2.36",
@@ -58,7 +62,7 @@ BOARD = {
     "clock_skew_s": 1,
     "is_root": False,
 }
-PHONE = {
+PHONE: Facts = {
     **BOARD,
     "model": "Google Pixel 6",
     "build": "google/oriole/oriole:14/AP1A/1:user/release-keys",
@@ -72,12 +76,12 @@ PHONE = {
         "screen_off_s": 2147483.647,
     },
 }
-NANO = {"power_mode": {"id": 0, "name": "MAXN_SUPER", "fan": None}, "clocks_locked": True}
-LITTLE = {"cpus": [4, 5, 6, 7], "capacity": 400, "min_hz": 1, "max_hz": 1_800_000_000}
+NANO: Facts = {"power_mode": {"id": 0, "name": "MAXN_SUPER", "fan": None}, "clocks_locked": True}
+LITTLE: Facts = {"cpus": [4, 5, 6, 7], "capacity": 400, "min_hz": 1, "max_hz": 1_800_000_000}
 
 SERIOUS, DOUBT, NOTE = Severity
 # Check, severity, what is planted, and words of what is found.
-PLANTED = [
+PLANTED: list[Row] = [
     ("governor", SERIOUS, {"frequency_policies": {"policy0": POLICY | {"governor": "ondemand"}}},
      "policy0 ondemand"),
     ("clock_capped", DOUBT, {"frequency_policies": {"policy0": POLICY | {"max_hz": 1_500_000_000}}},
@@ -127,7 +131,7 @@ PLANTED = [
     ("not_writable", SERIOUS, {"work_is_writable": False}, "/work may not be written"),
     ("clock_off", NOTE, {"clock_skew_s": -86_400}, "24 h 0 min behind"),
 ]  # fmt: skip
-PLANTED_IN_A_PHONE = [
+PLANTED_IN_A_PHONE: list[Row] = [
     ("thermal_service", DOUBT, {"thermal_service": {"status": 1}}, "status 1 (light)"),
     ("battery_low", SERIOUS, {"battery": {"level_percent": 12}}, "12 %"),
     ("charging", DOUBT, {"battery": {"state": "charging", "fed_by": "USB"}}, "charging by USB"),
