@@ -50,6 +50,7 @@ _COMMON: Final = frozenset(
     ]
 )
 _SERIAL_SHORTEST: Final = 6
+_ANYWHERE: Final = 8
 _STANDS_FOR: Final[Mapping[str, str]] = {
     "home": "/home/user",
     "user": "user",
@@ -59,7 +60,9 @@ _STANDS_FOR: Final[Mapping[str, str]] = {
     "serial": "0000",
 }
 
-_MAC: Final = re.compile(r"(?<![\w:-])[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}\b")
+_MAC: Final = re.compile(
+    r"(?<![0-9A-Za-z:])[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![0-9A-Za-z])"
+)
 _IPV4: Final = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 _IPV6: Final = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?![\w:.])")
 _UUID: Final = re.compile(r"\b[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b")
@@ -111,7 +114,7 @@ class Recorder:
         """
         names = secrets_of(self._told_names(), self.address)
         answers = {
-            key: replace(answer, stdout=scrubbed(_reduced(key, answer.stdout), names))
+            key: replace(answer, stdout=_reduced(key, answer.stdout, names))
             for key, answer in self._answers.items()
         }
         began_s = self._began_s
@@ -173,8 +176,11 @@ def scrubbed(text: str, names: Mapping[str, str]) -> str:
     'user at 192.0.2.1, 2001:db8::1\nSerial\t: 0000'
     """
     for name, stand_in in names.items():
-        # As a whole word: the user `pi` is no part of `rpi`.
-        text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", stand_in, text)
+        # A short one as a whole word: the user `al` is no part of `thermal`.
+        pattern = re.escape(name)
+        if len(name) < _ANYWHERE:
+            pattern = rf"(?<![A-Za-z0-9]){pattern}(?![A-Za-z0-9])"
+        text = re.sub(pattern, stand_in, text, flags=re.IGNORECASE)
     text = _UUID.sub("00000000-0000-0000-0000-000000000000", text)
     text = _MAC.sub("02:00:00:00:00:00", text)
     text = _IPV4.sub("192.0.2.1", text)
@@ -191,23 +197,31 @@ def _is_ipv6(word: str) -> bool:
     return not address.is_unspecified
 
 
-def _reduced(key: str, text: str) -> str:
-    """The answers alone, without what a login prints; of mounts, the one that is asked about."""
+def _reduced(key: str, text: str, names: Mapping[str, str]) -> str:
+    """The answers alone, without what a login prints; of mounts, the one that is asked about.
+
+    Each is scrubbed by itself: a user may be called as a mark is, or as a fact.
+    """
     if key == LOOK_KEY:
-        return write_listing(_known(read_listing(text)))
+        return write_listing(_known(read_listing(text), names))
     answers = split_answers(text)
     if "work_is_noexec" in answers:
         answers["work_is_noexec"] = _one_mount(answers["work_is_noexec"])
     for name in ("work_free_bytes", "work_is_noexec"):
         if name in answers:
             answers[name] = re.sub(r"(?m)^\S+(?=\s+\d+\s+\d+\s+-?\d+\s)", "disk", answers[name])
-    return "\n".join(f"{MARK}{name}\n{answer}" for name, answer in answers.items())
+    return "\n".join(f"{MARK}{name}\n{scrubbed(told, names)}" for name, told in answers.items())
 
 
-def _known(listing: Listing) -> Listing:
-    """Files of the kernel's alone."""
-    files = {p: text for p, text in listing.files.items() if p.startswith(("/sys/", "/proc/"))}
-    return replace(listing, files=files)
+def _known(listing: Listing, names: Mapping[str, str]) -> Listing:
+    """Files of the kernel's alone; the name of one may have an address in it."""
+    files = {
+        scrubbed(path, names): scrubbed(text, names)
+        for path, text in listing.files.items()
+        if path.startswith(("/sys/", "/proc/"))
+    }
+    closed = frozenset(scrubbed(path, names) for path in listing.closed)
+    return replace(listing, files=files, closed=closed)
 
 
 def _one_mount(answer: str) -> str:

@@ -9,7 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from edgebench.cli import main
-from edgebench.device.record import scrubbed, secrets_of
+from edgebench.core import Completed
+from edgebench.device.facts import MARK, read_facts
+from edgebench.device.record import Recorder, scrubbed, secrets_of
+from edgebench.device.replay import command_key, open_replay, write_capture
 from edgebench.workflow.probe import probe
 from tests.conftest import miss, need
 from tests.simulated import SimulatedPi
@@ -114,6 +117,39 @@ def test_what_names_nobody_stays_as_it_is(text):
     assert scrubbed(text, names) == text
 
 
+class Answering:
+    """A transport that answers each of our scripts by a text."""
+
+    address = "local://"
+
+    def __init__(self, texts):
+        self.texts = texts
+
+    def run(self, argv, *, timeout_s=60.0, stdin=b""):
+        text = self.texts[command_key(argv)]
+        return Completed(argv=tuple(argv), exit_code=0, stdout=text.encode(), stderr=b"")
+
+    def push(self, source, target, *, timeout_s=600.0):
+        raise AssertionError
+
+    def pull(self, source, target, *, timeout_s=600.0):
+        raise AssertionError
+
+    def close(self):
+        pass
+
+
+def test_who_is_called_as_a_mark_is_spoils_no_record(tmp_path):
+    words = f"x\n{MARK}home\n/home/edgebench\n{MARK}kernel\n6.1\n"
+    inner = Answering({"edgebench-facts": words, "edgebench-names": "user edgebench\n"})
+    recorder = Recorder(inner)
+    read_facts(recorder)
+    path = tmp_path / "r.json"
+    write_capture(path, recorder.capture())
+    facts = read_facts(open_replay(f"replay://{path}"))
+    assert (facts["home"], facts["kernel"]) == ("/home/user", "6.1")
+
+
 @pytest.mark.parametrize(
     ("told", "address", "text"),
     [
@@ -121,7 +157,8 @@ def test_what_names_nobody_stays_as_it_is(text):
         ("person Bob Miller", "local://", "PC of Bob Miller"),
         ("host bobs-pi.lan", "local://", "on bobs-pi"),
         ("domain corp.example.com", "local://", "x.corp.example.com"),
-        ("serial R5CT30ABCDE", "local://", "id R5CT30ABCDE."),
+        ("serial R5CT30ABCDE", "local://", "id SNr5ct30abcde7."),
+        ("", "local://", "/sys/class/power_supply/hid-a3:f1:b2:c4:00:0b-battery/online"),
         ("", "adb://R5CT30ABCDE", "id R5CT30ABCDE."),
         ("", "ssh://bob@bobs-pi:2222", "bob at bobs-pi"),
         ("", "local://", "Serial\t\t: 00000000a3f1b2c4"),
@@ -130,4 +167,4 @@ def test_what_names_nobody_stays_as_it_is(text):
 )
 def test_a_name_is_found_wherever_it_stands(told, address, text):
     shown = scrubbed(text, secrets_of(told, address))
-    assert not any(n in shown for n in ("bob", "Bob", "corp", "R5CT", "a3f1b2c4", "=A1"))
+    assert not any(n in shown for n in ("bob", "Bob", "corp", "R5CT", "r5ct", "a3", "=A1"))

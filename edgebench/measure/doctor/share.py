@@ -146,7 +146,7 @@ def cores_withheld(condition: Condition) -> Trouble | None:
         found=f"cores {allowed} of {len(online)}" + (f", cpuset {where}" if where else ""),
         why="The fastest cores may be among those that a model never gets.",
         source=CPUSET,
-        mend="echo $$ | sudo tee /sys/fs/cgroup/cgroup.procs"
+        mend=f"sudo systemctl set-property user.slice AllowedCPUs=0-{max(online)}"
         if not condition.is_phone
         else "Keep the phone awake: Android gives the shell of one that sleeps the small cores.",
         edgebench="`keep_awake = true` in the plan." if condition.is_phone else None,
