@@ -78,7 +78,8 @@ put() {
     nvfancontrol,*) systemctl stop nvfancontrol < /dev/null >&2 ;;
     stay_on,*) put_setting global stay_on_while_plugged_in "$2" ;;
     screen_off_ms,*) put_setting system screen_off_timeout "$2" ;;
-    wakefulness,Awake) input keyevent KEYCODE_WAKEUP < /dev/null >&2 ;;
+    # What it then says of itself is true a moment later.
+    wakefulness,Awake) input keyevent KEYCODE_WAKEUP < /dev/null >&2 && sleep 1 ;;
     wakefulness,*) input keyevent KEYCODE_SLEEP < /dev/null >&2 ;;
     fixed_performance,*)
       cmd power set-fixed-performance-mode-enabled "$2" < /dev/null >&2 && echo "$2" > fixed

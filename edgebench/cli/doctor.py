@@ -24,12 +24,13 @@ SERIOUS = 3
 @JSON
 def doctor(name: str, profile: str | None, as_json: bool) -> None:
     """Say what would spoil a measurement on a device, and what mends it; nothing is changed."""
-    from edgebench.device.connect import connect
+    from edgebench.device.connect import connect, meter_of
     from edgebench.measure.doctor.registry import examine
 
+    is_metered = meter_of(name, profile=profile) is not None
     device = connect(name, profile=profile, password=asker())
     try:
-        found = examine(device)
+        found = examine(device, is_metered=is_metered)
     finally:
         device.transport.close()
     code = SERIOUS if any(trouble.severity == "serious" for trouble in found.values()) else 0

@@ -1,6 +1,7 @@
 """What the doctor prints, and what it ends with."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -67,3 +68,18 @@ def test_what_a_device_says_does_not_steer_the_terminal(replayed):
 
 def test_a_device_that_is_not_there_ends_with_2():
     assert CliRunner().invoke(main, ["device", "doctor", "none-such"]).exit_code == 2
+
+
+def test_a_meter_at_the_host_is_no_missing_meter(replayed):
+    address = replayed("pi4-bookworm")
+    path = Path(address.removeprefix("replay://"))
+    document = json.loads(path.read_text())
+    document["answers"]["edgebench-look"] = {"stdout": "tool\0sh\0"}
+    path.write_text(json.dumps(document))
+    add = ["device", "add", "pi", address, "--profile", "raspberry-pi-4"]
+    checks = []
+    for more in ([], ["--meter", "tasmota:192.0.2.9"]):
+        CliRunner().invoke(main, [*add, *more])
+        told = json.loads(CliRunner().invoke(main, ["device", "doctor", "pi", "--json"]).stdout)
+        checks.append("energy_source" in {row["check"] for row in told["findings"]})
+    assert checks == [True, False]

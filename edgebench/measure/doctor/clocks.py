@@ -72,11 +72,11 @@ def capped(condition: Condition) -> Trouble | None:
     highest = {cpu: hz for cpus, hz in _clusters(condition) for cpu in cpus}
     lower: dict[str, tuple[int, int]] = {}
     for name, policy in _policies(condition):
-        if not isinstance(policy.get("max_hz"), int):
+        limit = policy.get("max_hz")
+        if not isinstance(limit, int):
             continue
         first = str(policy.get("cpus") or "").replace("-", " ").split()[:1]
         able = highest.get(int(first[0])) if first and first[0].isdigit() else None
-        limit = int(str(policy["max_hz"]))
         if able is not None and limit < CAPPED * able:
             lower[name] = (limit, able)
     if not lower:
@@ -202,8 +202,7 @@ def _described(cluster: dict[str, JsonValue]) -> str:
 def _clusters(condition: Condition) -> list[tuple[list[int], int]]:
     found: list[tuple[list[int], int]] = []
     for row in condition.rows("clusters"):
-        if isinstance(row, dict) and isinstance(row.get("max_hz"), int):
-            cpus = row.get("cpus")
-            listed = [cpu for cpu in cpus if isinstance(cpu, int)] if isinstance(cpus, list) else []
-            found.append((listed, int(str(row["max_hz"]))))
+        cpus, hz = (row.get("cpus"), row.get("max_hz")) if isinstance(row, dict) else (None, None)
+        if isinstance(cpus, list) and isinstance(hz, int):
+            found.append(([cpu for cpu in cpus if isinstance(cpu, int)], hz))
     return found

@@ -79,10 +79,17 @@ def seen(device: Device) -> Listing | None:
         return None
 
 
-def examine(device: Device) -> dict[str, Trouble]:
-    """What would spoil a measurement on a device, by its check and the worst first."""
+def examine(device: Device, *, is_metered: bool = False) -> dict[str, Trouble]:
+    """What would spoil a measurement on a device, by its check and the worst first.
+
+    Args:
+        is_metered: Whether a meter at the host is read in the place of the device's own.
+
+    Raises:
+        DeviceLost: It does not answer.
+    """
     listing = seen(device)
-    meter = None if listing is None else choice.choose(listing)
+    meter = None if listing is None or is_metered else choice.choose(listing)
     condition = Condition(device=device, listing=listing or Listing(), meter=meter)
     found = {name: trouble for name, check in DOCTOR.items() if (trouble := check(condition))}
     order = list(Severity)

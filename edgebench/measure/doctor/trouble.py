@@ -35,8 +35,9 @@ class Condition:
     def number(self, fact: str) -> float | None:
         """A fact that is a number."""
         value = self.device.facts.get(fact)
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return float(str(value)) if is_number else None
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return None
+        return float(value)
 
     def table(self, fact: str) -> Mapping[str, JsonValue]:
         """A fact with parts; without any where the device did not say."""

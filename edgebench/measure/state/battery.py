@@ -7,6 +7,7 @@ from typing import Final
 from edgebench.core import Device, MeasureProtocol
 from edgebench.device.patience import patiently
 from edgebench.device.phone_readers import battery
+from edgebench.device.steady import renew
 from edgebench.errors import DeviceError
 
 LOOK_EVERY_S: Final = 10.0
@@ -49,3 +50,5 @@ def wait_for_battery(device: Device, protocol: MeasureProtocol) -> None:
             hint = "Charge it and take the run up with `edgebench run --resume RUN`, or lower "
             raise DeviceError(msg, hint=f"{hint}`battery_floor_percent` in [protocol].")
         time.sleep(min(LOOK_EVERY_S, max(left_s, 0.05)))
+        # What is set for the measurement stays set meanwhile.
+        patiently(lambda: renew(device))

@@ -19,9 +19,12 @@ class Charging:
     address = "replay://charging"
 
     def __init__(self, percent, state):
-        self.percent, self.state, self.looks = percent, state, 0
+        self.percent, self.state, self.looks, self.renewed = percent, state, 0, 0
 
     def run(self, argv, *, timeout_s=60.0, stdin=b""):
+        if "edgebench-renew" in argv:
+            self.renewed += 1
+            return Completed(argv=tuple(argv), exit_code=0, stdout=b"", stderr=b"")
         assert tuple(argv) == ("dumpsys", "battery")
         self.looks += 1
         text = f"Current Battery Service state:\n  status: {self.state}\n"
@@ -66,11 +69,11 @@ def test_one_below_it_that_discharges_ends_the_phone_s_part_at_once():
     assert board.looks == 1
 
 
-def test_one_that_is_charged_is_waited_for(monkeypatch):
+def test_one_that_is_charged_is_waited_for_and_stays_as_it_is_set(monkeypatch):
     monkeypatch.setattr(battery, "LOOK_EVERY_S", 0.05)
     board = Charging(22, 2)
     wait_for_battery(phone(board), protocol(gate_wait_s=60.0))
-    assert board.looks == 3
+    assert (board.looks, board.renewed) == (3, 2)
 
 
 def test_one_that_is_charged_too_slowly_is_not_waited_for_longer_than_the_protocol_says():
