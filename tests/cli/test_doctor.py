@@ -66,6 +66,14 @@ def test_what_a_device_says_does_not_steer_the_terminal(replayed):
     assert "\x1b" not in CliRunner().invoke(main, ["device", "probe", address]).stdout
 
 
+def test_who_is_root_is_told_no_sudo(replayed):
+    address = replayed("pi4-bookworm", is_root="yes")
+    told = json.loads(CliRunner().invoke(main, ["device", "doctor", address, "--json"]).stdout)
+    mends = {row["check"]: row["mend"] for row in told["findings"]}
+    assert mends["governor"].startswith("echo performance | tee /sys/devices/system/cpu/cpufreq/")
+    assert not any("sudo" in (mend or "") for mend in mends.values())
+
+
 def test_a_device_that_is_not_there_ends_with_2():
     assert CliRunner().invoke(main, ["device", "doctor", "none-such"]).exit_code == 2
 

@@ -1,6 +1,7 @@
 """All checks, in the order in which they are told, and the examination of a device."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from edgebench.core import Device
@@ -79,6 +80,11 @@ def seen(device: Device) -> Listing | None:
         return None
 
 
+def _for_root(trouble: Trouble) -> Trouble:
+    """A login that is root needs no sudo, and may have none."""
+    return replace(trouble, mend=trouble.mend and trouble.mend.replace("sudo ", ""))
+
+
 def examine(device: Device, *, is_metered: bool = False) -> dict[str, Trouble]:
     """What would spoil a measurement on a device, by its check and the worst first.
 
@@ -92,5 +98,7 @@ def examine(device: Device, *, is_metered: bool = False) -> dict[str, Trouble]:
     meter = None if listing is None or is_metered else choice.choose(listing)
     condition = Condition(device=device, listing=listing or Listing(), meter=meter)
     found = {name: trouble for name, check in DOCTOR.items() if (trouble := check(condition))}
+    if device.facts.get("is_root"):
+        found = {name: _for_root(trouble) for name, trouble in found.items()}
     order = list(Severity)
     return dict(sorted(found.items(), key=lambda item: order.index(item[1].severity)))
