@@ -39,7 +39,7 @@ def simulated():
 
 @pytest.fixture
 def guarded(simulated, tmp_path):
-    """Start the guard under a phone's programs; what it prints."""
+    """Start the guard under a phone's programs; what it prints. It is gone with the test."""
 
     def start(lines, *, lease_s):
         for name in ("steady", "jobs"):
@@ -53,23 +53,30 @@ def guarded(simulated, tmp_path):
             capture_output=True,
             text=True,
             check=True,
-            timeout=20,
+            timeout=60,
         )
 
-    return start
+    yield start
+    if (tmp_path / "steady" / "standing").exists():
+        (tmp_path / "steady" / "release").touch()
+        assert is_so_soon((tmp_path / "steady" / "restored").exists)
 
 
 def is_so_soon(condition):
-    stop_s = time.monotonic() + 15
+    stop_s = time.monotonic() + 30
     while not condition() and time.monotonic() < stop_s:
         time.sleep(0.1)
     return condition()
 
 
-def test_what_is_set_reads_so_and_is_back_when_the_host_is_no_more(simulated, guarded):
+def test_what_is_set_reads_so_and_is_back_when_the_host_is_no_more(simulated, guarded, tmp_path):
     before = simulated.settings()
-    assert guarded(LINES, lease_s=2).stdout == LINES
+    assert guarded(LINES, lease_s=600).stdout == LINES
     assert simulated.settings() == DURING
+    # As if the host was last heard of hours ago.
+    part = tmp_path / "lease"
+    part.write_text(f"{int(time.clock_gettime(time.CLOCK_BOOTTIME)) - 10_000}\n")
+    part.replace(tmp_path / "steady" / "lease")
     assert is_so_soon(lambda: simulated.settings() == before)
 
 
