@@ -26,6 +26,16 @@ def miss(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where this machine keeps its locks for this session: another one may measure beside it."""
+    folder = tmp_path_factory.mktemp("locks")
+    folder.chmod(0o1777)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGEBENCH_LOCKS", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def sshd() -> Iterator[Sshd]:
     """A device behind SSH, of an unprivileged user; $EDGEBENCH_SSH_CONFIG leads to it."""

@@ -180,6 +180,7 @@ def _booting(folder: Path, port: int, uid: int, programs: Path | None) -> str:
         f"{programs}:/usr/local/bin:/usr/bin:/bin" if programs else "/usr/local/bin:/usr/bin:/bin"
     )
     variables = f"env -i PATH={path} HOME=/ TMPDIR=/data/local/tmp"
+    variables += " EDGEBENCH_LOCKS=/data/local/tmp"
     adbd = f"PYTHONPATH={folder}/lib {PYTHON} -B -m tests.adbd {port} {folder}/faults"
     setup.append(f"exec chroot {root} {user} {variables} {adbd}")
     return " && ".join(setup)

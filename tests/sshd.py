@@ -57,6 +57,7 @@ class Sshd:
     Attributes:
         address: For `connect`; $EDGEBENCH_SSH_CONFIG must point to `config`.
         home: The login user's home.
+        locks: Where it keeps its locks, for every user: those of this machine are not in its way.
         key: The client's private key.
         uid: Of the login user; None where that is who runs the tests.
     """
@@ -65,6 +66,7 @@ class Sshd:
     port: int
     user: str
     home: Path
+    locks: Path
     key: Path
     known_hosts: Path
     host_key: Path
@@ -146,6 +148,7 @@ def _describe(folder: Path, port: int, pid: int, uid: int | None) -> Sshd:
         port=port,
         user=user,
         home=folder / "home",
+        locks=folder / "locks",
         key=folder / "id_ed25519",
         known_hosts=folder / "known_hosts",
         host_key=folder / "host_ed25519.pub",
@@ -160,6 +163,8 @@ def _prepare(folder: Path, settings: str, *, uid: int | None, path: Path | None)
     port = free_port()
     home = folder / "home"
     home.mkdir()
+    (folder / "locks").mkdir()
+    (folder / "locks").chmod(0o1777)
     # bash reads this also for commands that come over ssh; many a board greets like that.
     (home / ".bashrc").write_text("echo Welcome to the board; echo and good luck >&2\n")
     for name in ("host_ed25519", "host_ecdsa", "id_ed25519"):
@@ -180,7 +185,8 @@ def _prepare(folder: Path, settings: str, *, uid: int | None, path: Path | None)
         f"Port {port}\nListenAddress 127.0.0.1\nPidFile {folder}/sshd.pid\n"
         f"HostKey {folder}/host_ed25519\nHostKey {folder}/host_ecdsa\n"
         f"AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\n"
-        f"SetEnv HOME={home}{more}\nSubsystem sftp internal-sftp\nUseDNS no\n"
+        f"SetEnv HOME={home} EDGEBENCH_LOCKS={folder}/locks{more}\n"
+        "Subsystem sftp internal-sftp\nUseDNS no\n"
         f"{settings or 'PasswordAuthentication no'}\nKbdInteractiveAuthentication no\n"
     )
     if uid is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edgebench.cli.desk import desk_at
-from edgebench.cli.plan import A_PATH, JSON, METER, OUT
+from edgebench.cli.plan import A_PATH, JSON, METER, OUT, WAIT
 
 
 def named_shape(text: str) -> tuple[str, tuple[int, ...]]:
@@ -74,6 +74,7 @@ def named_range(text: str) -> tuple[str, tuple[float, float]]:
 )
 @click.option("--preset", default="quick", show_default=True, help="quick, standard or strict.")
 @METER
+@WAIT
 @OUT
 @JSON
 def bench(
@@ -81,6 +82,7 @@ def bench(
     shapes: tuple[tuple[str, tuple[int, ...]], ...],
     ranges: tuple[tuple[str, tuple[float, float]], ...],
     out: Path,
+    wait_for_lock_s: float,
     as_json: bool,
     **options: object,
 ) -> None:
@@ -90,4 +92,5 @@ def bench(
 
     named = {"shapes": dict(shapes), "ranges": dict(ranges)}
     request = BenchRequest(models=models, **named, **options)  # type: ignore[arg-type]  # click checked them
-    show_outcome(bench_files(request, desk_at(out)), as_json=as_json)
+    desk = desk_at(out, wait_for_lock_s=wait_for_lock_s)
+    show_outcome(bench_files(request, desk), as_json=as_json)

@@ -15,11 +15,17 @@ if TYPE_CHECKING:
     from edgebench.workflow import Desk
 
 
-def desk_at(out: Path) -> "Desk":
+def desk_at(out: Path, *, wait_for_lock_s: float = 0.0) -> "Desk":
     """Runs land in `out`; what can be used again lies in the user's cache."""
     from edgebench.workflow import Desk
 
-    return Desk(out=out, cache=cache_folder(), progress=progress_lines(), password=asker())
+    return Desk(
+        out=out,
+        cache=cache_folder(),
+        progress=progress_lines(),
+        password=asker(),
+        wait_for_lock_s=wait_for_lock_s,
+    )
 
 
 def cache_folder() -> Path:

@@ -7,7 +7,7 @@ import click
 
 from edgebench.cli.desk import asker
 from edgebench.cli.doctor import doctor, plain
-from edgebench.cli.plan import JSON, METER
+from edgebench.cli.plan import JSON, METER, WAIT
 
 if TYPE_CHECKING:
     from edgebench.device.inventory import Entry
@@ -124,15 +124,17 @@ device.add_command(doctor)
 @device.command("calibrate")
 @click.argument("name")
 @click.option("--blocks", default=20, show_default=True, type=click.IntRange(6), help="Launches.")
+@WAIT
 @JSON
-def calibrate(name: str, blocks: int, as_json: bool) -> None:
+def calibrate(name: str, blocks: int, wait_for_lock_s: float, as_json: bool) -> None:
     """Find the smallest difference that a device (a name, or an address) can show."""
     from pathlib import Path
 
     from edgebench.cli.desk import desk_at
     from edgebench.workflow.calibrate import calibrate as find_floor
 
-    found = find_floor(name, desk_at(Path()), blocks=blocks)
+    desk = desk_at(Path(), wait_for_lock_s=wait_for_lock_s)
+    found = find_floor(name, desk, blocks=blocks)
     if as_json:
         click.echo(json.dumps(found.document(), indent=1))
         return

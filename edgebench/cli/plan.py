@@ -12,6 +12,14 @@ A_PATH = click.Path(path_type=Path)
 OUT = click.option("--out", type=A_PATH, default=Path("results"), help="Where runs land.")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 METER = click.option("--meter", help="At this machine: tasmota:HOST, joulescope, trace:SCOPE, ...")
+WAIT = click.option(
+    *("--wait-for-lock", "wait_for_lock_s"),
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    envvar="EDGEBENCH_WAIT_FOR_LOCK",
+    help="How long to wait for a device that somebody else measures; else it is left out.",
+)
 VARIANT = click.option("--variant", "variants", multiple=True, help="Only this variant.")
 
 
@@ -66,6 +74,7 @@ def lint(plan: Path, as_json: bool) -> None:
 @OUT
 @click.option("--resume", type=A_PATH, help="Take up this run where it was cut off.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done.")
+@WAIT
 @JSON
 def run(plan: Path | None, resume: Path | None, **options: Any) -> None:  # noqa: ANN401 - click's
     """Compress, deploy and measure what PLAN asks for, and judge it by its targets."""
@@ -82,7 +91,7 @@ def run(plan: Path | None, resume: Path | None, **options: Any) -> None:  # noqa
     if plan is not None and options["dry_run"]:
         _show_cells(describe(plan, **chosen), as_json=options["as_json"])
         return
-    desk = desk_at(options["out"])
+    desk = desk_at(options["out"], wait_for_lock_s=options["wait_for_lock_s"])
     outcome = run_plan(plan, desk, **chosen) if plan else resume_run(resume or Path(), desk)
     show_outcome(outcome, as_json=options["as_json"])
 

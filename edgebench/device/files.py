@@ -76,7 +76,7 @@ def deliver(device: Device, source: Path, *, progress: Progress | None = None) -
     size = source.stat().st_size
     _check_space(device, folder, size, look)
     if progress is not None:
-        progress(f"{device.name}: sending {source.name} ({show_size(size)})")
+        progress(f"sending {source.name} ({show_size(size)})")
     part = folder / f"{digest}.{secrets.token_hex(4)}.part"
     _send(device, source, part)
     accepted = run_script(device, _ACCEPT, "accept", str(part), str(folder / digest), digest)

@@ -32,6 +32,7 @@ cat > "$folder/job.json.part" && mv -f "$folder/job.json.part" "$folder/job.json
 exec env -i PATH="$PATH" HOME="$HOME" "$@"
 """
 
+WAIT_NAME: Final = "edgebench-wait"
 # folder quiet_s slice_s   Sleeps on the lock that the leader holds, where flock and timeout are
 # there: no look at the job costs anything then. Else it sleeps, and looks from time to time.
 WAIT: Final = (

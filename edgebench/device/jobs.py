@@ -73,7 +73,7 @@ def start(device: Device, launch: "Launch", job: RunnerJob, *, name: str) -> Run
     launcher = str(PurePosixPath(launch.argv[-1]).with_name("launch.sh"))
     variables = [f"{key}={value}" for key, value in launch.env.items()]
     command = (*variables, "sh", launcher, str(folder), *program)
-    argv = ("sh", "-c", scripts.START, "edgebench-start", str(folder), _owner(), *command)
+    argv = ("sh", "-c", scripts.START, "edgebench-start", str(folder), this_process(), *command)
     done = _patiently(device, argv, stdin=job.to_json().encode())
     if done.exit_code != 0:
         words = done.stderr.decode(errors="replace").strip()[-500:]
@@ -113,7 +113,7 @@ def wait(
     while (left_s := deadline_s - time.monotonic()) > 0:
         slice_s = min(max(quiet_s, SLICE_S), left_s)
         times = (f"{min(quiet_s, slice_s):.3f}", f"{max(1, round(slice_s))}")
-        argv = ("sh", "-c", scripts.WAIT, "edgebench-wait", str(running.folder), *times)
+        argv = ("sh", "-c", scripts.WAIT, scripts.WAIT_NAME, str(running.folder), *times)
         done = _patiently(device, argv, timeout_s=slice_s + ANSWER_S, patience_s=patience_s)
         ended = read_end(done.stdout.decode(errors="replace"))
         if ended is not None:
@@ -181,7 +181,7 @@ def is_abandoned(owner: str) -> bool:
     return host == _this_host() and pid.isdigit() and _start_time(int(pid)) != started
 
 
-def _owner() -> str:
+def this_process() -> str:
     """Who starts a job: this machine (hashed), this process, and when that began."""
     return f"{_this_host()} {os.getpid()} {_start_time(os.getpid())}"
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from edgebench.device.halt import is_halted, pause
 from edgebench.errors import DeviceLost
 
 PATIENCE_S: Final = 180.0  # a board that reboots is back after one to two minutes
@@ -17,7 +18,8 @@ def patiently(call: Callable[[], Answer], *, patience_s: float = PATIENCE_S) -> 
     """Make a call that may be made twice, until the device answers it.
 
     Raises:
-        DeviceLost: The device was out of reach for longer than `patience_s`.
+        DeviceLost: The device was out of reach for longer than `patience_s`, or is so when the
+            worker was told to stop.
     """
     lost_s: float | None = None
     attempt = 0
@@ -26,9 +28,9 @@ def patiently(call: Callable[[], Answer], *, patience_s: float = PATIENCE_S) -> 
             return call()
         except DeviceLost:
             lost_s = time.monotonic() if lost_s is None else lost_s
-            if time.monotonic() - lost_s > patience_s:
+            if is_halted() or time.monotonic() - lost_s > patience_s:
                 raise
-            time.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
+            pause(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
             attempt += 1
 
 

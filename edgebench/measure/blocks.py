@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from edgebench.core import MeasureProtocol, Process, Progress, Reason, Recorded, Times
+from edgebench.device.halt import pause
 from edgebench.device.patience import patiently
 from edgebench.errors import JobFailed
 from edgebench.measure.cell import Task, ended, finished, is_finished
@@ -129,7 +130,7 @@ def _calm_process(
             state = {**process.state, "gate_waited_s": round(waited_s, 1), "gate_unrest": unrest}
             return replace(process, state=state, repeats=repeats), samples
         repeats += 1
-        time.sleep(protocol.cooldown_s)
+        pause(protocol.cooldown_s)
 
 
 def _finish_enough(

@@ -76,7 +76,7 @@ def measure_device(  # noqa: PLR0913 - a keyword for each thing that only some m
     until_s = time.monotonic() + (math.inf if protocol.budget_s is None else protocol.budget_s)
     cells = {task.job.key: _first(task, device, protocol, kept) for task in tasks}
     for name in end_leftovers(device):
-        progress(f"{device.name}: ended {name}, which an earlier run had left at work")
+        progress(f"ended {name}, which an earlier run had left at work")
     open_tasks = [t for t in tasks if not is_finished(cells[t.job.key].measurement)]
     wait_for_battery(device, protocol)
     outside = None if meter is None else attached(meter)
@@ -107,7 +107,7 @@ def _checked_all(
         if task.job.runtime in broken:
             cells[key] = ended(cells[key], Reason.NO_RUNTIME, broken[task.job.runtime].in_full())
         else:
-            progress(f"{task.job.device}: {key}: outputs and memory")
+            progress(f"{key}: outputs and memory")
             cells[key] = _checked(benches[task.job.runtime], task, protocol, cells[key])
         yield cells[key]
 
@@ -130,7 +130,7 @@ def _settled(
     with steady(device, guard, wanted=wanted, lease_s=lease_s) as held:
         words = ", ".join(f"{name} {value}" for name, value in asked.items())
         for why in held.refused:
-            progress(f"{device.name}: not under {words}: {why}")
+            progress(f"not under {words}: {why}")
         stands = {**found, **(dict.fromkeys(asked) if held.refused else asked)}
         there = patiently(lambda: refreshed(device)) if held.reads else device
         yield {

@@ -15,6 +15,7 @@ from edgebench.core import Artifact, Device, Format, Job, MeasureProtocol, Recor
 from edgebench.device.connect import connect
 from edgebench.device.facts import fingerprint
 from edgebench.device.floors import Floor, write_floor
+from edgebench.device.lock import locked
 from edgebench.device.provision import runtime_for
 from edgebench.errors import JobFailed
 from edgebench.measure.campaign import measure_device
@@ -78,7 +79,9 @@ def calibrate(name: str, desk: Desk, *, blocks: int = BLOCKS) -> Calibration:
     try:
         runtime = runtime_for(device, Format.TFLITE)
         with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
-            recorded = _measured(device, runtime, Path(scratch), desk, blocks=blocks)
+            wait_s = desk.wait_for_lock_s
+            with locked(device, run="calibrate", wait_s=wait_s, progress=desk.progress) as held:
+                recorded = _measured(held, runtime, Path(scratch), desk, blocks=blocks)
     finally:
         device.transport.close()
     protocol = PRESETS["quick"]

@@ -8,6 +8,8 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from edgebench.core import Device, Format, Job, Reason, Status
+from edgebench.device.halt import Halt, HaltingTransport
+from edgebench.device.lock import locked
 from edgebench.device.provision import runtime_for
 from edgebench.errors import ConfigError, DeviceError, DeviceLost
 from edgebench.measure.campaign import measure_device
@@ -23,6 +25,7 @@ from edgebench.results.store import (
 from edgebench.runtimes import READS
 from edgebench.workflow.order import Desk
 from edgebench.workflow.protocol import resolve_protocol
+from edgebench.workflow.workers import at_once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,18 +112,21 @@ def check_runtime(runtime: str | None, targets: Iterable[Format]) -> None:
 
 
 def carry_out(folder: Path, run: RunDocument, bills: Sequence[Bill], desk: Desk) -> RunDocument:
-    """Measure what is open on each device; every cell is on disk as soon as it has changed."""
+    """Measure what is open on all devices at once.
+
+    Every cell is on disk as soon as it has changed. `run.json` is written here alone, and the files
+    of a cell by the worker of its device alone.
+    """
     run = replace(run, cells=_merged(folder, run, bills))
     write_run(folder, run)
-    lost = dict(run.lost)
-    for bill in bills:
-        try:
-            _measure(folder, run, bill, desk)
-        except DeviceError as error:
-            what = "was lost" if isinstance(error, DeviceLost) else "failed"
-            desk.progress(f"{bill.name} {what}: {error}")
-            lost[bill.name] = error.in_full()
-            _mark_lost(folder, bill, error)
+    works = {
+        bill.name: functools.partial(_measured, folder, run, bill, desk)
+        for bill in bills
+        if bill.device is not None
+    }
+    ended_by = at_once(works, desk.progress)
+    failed = {name: error.in_full() for name, error in ended_by.items() if error is not None}
+    lost = {**run.lost, **failed}
     run = replace(run, lost=lost, finished=not lost)
     write_run(folder, run)
     return run
@@ -148,7 +154,20 @@ def _mark_lost(folder: Path, bill: Bill, error: DeviceError) -> None:
             write_recorded(folder, ended(recorded, Reason.DEVICE_LOST, str(error)))
 
 
-def _measure(folder: Path, run: RunDocument, bill: Bill, desk: Desk) -> None:
+def _measured(folder: Path, run: RunDocument, bill: Bill, desk: Desk, halt: Halt) -> None:
+    """Measure what is open on one device; raises what ended that, after it was kept."""
+    try:
+        _measure(folder, run, bill, desk, halt)
+    except DeviceError as error:
+        # What a worker that was told to stop left behind says nothing of the device.
+        if not halt.is_asked:
+            what = "was lost: " if isinstance(error, DeviceLost) else ""
+            desk.progress(f"{bill.name}: {what}{error}")
+            _mark_lost(folder, bill, error)
+        raise
+
+
+def _measure(folder: Path, run: RunDocument, bill: Bill, desk: Desk, halt: Halt) -> None:
     if bill.device is None:
         return
     protocol = resolve_protocol({**run.protocol, **bill.settings}, source="run.json")
@@ -162,13 +181,24 @@ def _measure(folder: Path, run: RunDocument, bill: Bill, desk: Desk) -> None:
         # A variant that was made anew is another one: what was measured is not of this file.
         if before is not None and before.measurement.sha256 == task.job.artifact.sha256:
             kept[task.job.key] = reopened(before)
-    for recorded in measure_device(
-        bill.device,
-        bill.tasks,
-        protocol,
-        kept=kept,
-        cache=desk.cache,
-        progress=desk.progress,
-        meter=bill.meter,
-    ):
-        keep(recorded)
+    done = {key for key, recorded in kept.items() if is_finished(recorded.measurement)}
+    if done.issuperset(task.job.key for task in bill.tasks):
+        return
+
+    def progress(text: str) -> None:
+        desk.progress(f"{bill.name}: {text}")
+
+    device = replace(bill.device, transport=HaltingTransport(bill.device.transport, halt))
+    wait_s = desk.wait_for_lock_s
+    with locked(device, run=folder.name, wait_s=wait_s, progress=progress) as held:
+        for recorded in measure_device(
+            held,
+            bill.tasks,
+            protocol,
+            kept=kept,
+            cache=desk.cache,
+            progress=progress,
+            meter=bill.meter,
+        ):
+            halt.sleep(0)
+            keep(recorded)

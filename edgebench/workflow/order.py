@@ -42,12 +42,14 @@ class Desk:
         out: Runs land here.
         cache: Variants, runtimes and host outputs are kept here, by content.
         password: Asks the user for the password of an address; None where nobody can be asked.
+        wait_for_lock_s: How long to wait for a device that somebody else measures.
     """
 
     out: Path
     cache: Path
     progress: Progress
     password: Callable[[str], str] | None = None
+    wait_for_lock_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

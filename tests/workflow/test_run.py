@@ -3,12 +3,12 @@
 import json
 import os
 import signal
-import time
 
 import numpy as np
 import pytest
 
 from tests.conftest import state_of
+from tests.workflow.runs import document, only_run, processes_of, wait_for_processes
 
 TWO_VARIANTS = """
 [[variant]]
@@ -194,40 +194,12 @@ def reopen(run):
     path.write_text(path.read_text().replace('"finished": true', '"finished": false'))
 
 
-def document(done):
-    return json.loads(done.stdout)
-
-
-def only_run(folder):
-    (run,) = folder.glob("*/run.json")
-    return run.parent
-
-
 def shape_of(printed):
     """The table less its times: cells, verdicts on outputs, sizes, accuracy."""
     return [
         (c["key"], state_of(c), c["size_bytes"], c["accuracy"], c["latency_ms"]["processes"])
         for c in printed["cells"]
     ]
-
-
-def processes_of(run):
-    return {
-        (path.stem, process["block"]): process["started"]
-        for path in (run / "measurements").glob("*.json")
-        for process in json.loads(path.read_text())["processes"]
-    }
-
-
-def wait_for_processes(folder, count, timeout_s=240):
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        runs = list(folder.glob("*/run.json"))
-        if runs and len(found := processes_of(runs[0].parent)) >= count:
-            return found
-        time.sleep(0.02)
-    msg = "the run came to no measurement"
-    raise TimeoutError(msg)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edgebench.core import Transport
+from edgebench.device.halt import pause
 from edgebench.device.look import Listing, look
 from edgebench.measure.state.temperature import TEMPERATURE, celsius, zones
 
@@ -77,4 +78,4 @@ def wait_for_calm(transport: Transport, rest: Calm, *, wait_s: float) -> tuple[f
         waited_s = time.monotonic() - began
         if reason is None or waited_s >= wait_s:
             return waited_s, reason
-        time.sleep(min(LOOK_EVERY_S, max(wait_s - waited_s, 0.05)))
+        pause(min(LOOK_EVERY_S, max(wait_s - waited_s, 0.05)))
