@@ -5,7 +5,8 @@ from typing import Final
 import click
 
 import edgebench
-from edgebench.cli import bench, device, gates, plan, results
+from edgebench.cli import bench, device, gates, plan, results, schema
+from edgebench.cli.desk import colour
 from edgebench.errors import EdgebenchError
 
 # As a shell has it for a program that Ctrl-C ended: 128 + SIGINT.
@@ -17,6 +18,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command, and end with the exit code of what went wrong."""
+        ctx.color = colour()
         try:
             return super().invoke(ctx)
         except EdgebenchError as error:
@@ -40,6 +42,6 @@ def main() -> None:
 for command in (
     *(plan.demo, plan.init, plan.lint, plan.run, plan.compress),
     *(bench.bench, device.device, results.results),
-    *(gates.validate, gates.compare),
+    *(gates.validate, gates.compare, schema.schema),
 ):
     main.add_command(command)

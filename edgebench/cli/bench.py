@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from edgebench.cli.desk import desk_at
+from edgebench.cli.desk import desk_at, device_names
 from edgebench.cli.plan import A_PATH, JSON, METER, OUT, WAIT
 
 
@@ -41,7 +41,13 @@ def named_range(text: str) -> tuple[str, tuple[float, float]]:
 
 @click.command()
 @click.argument("models", type=A_PATH, nargs=-1, required=True)
-@click.option("--device", default="local://", show_default=True, help="A name, or an address.")
+@click.option(
+    "--device",
+    default="local://",
+    show_default=True,
+    help="A name, or an address.",
+    shell_complete=device_names,
+)
 @click.option("--runtime", help="litert, tflite-runtime or onnxruntime.")
 @click.option("--threads", type=click.IntRange(min=1), multiple=True, default=(1,))
 @click.option(

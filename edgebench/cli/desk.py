@@ -41,9 +41,28 @@ def progress_lines() -> "Progress":
     started = time.monotonic()
 
     def show(text: str) -> None:
-        click.secho(f"[{time.monotonic() - started:5.0f} s] {text}", dim=True, err=True)
+        line = f"[{time.monotonic() - started:5.0f} s] {text}"
+        # A worker's thread has no context of click's, which would know of the colours.
+        click.secho(line, dim=True, err=True, color=colour())
 
     return show
+
+
+def colour() -> bool | None:
+    """False where $NO_COLOR wants none (https://no-color.org); else as the stream can."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def device_names(ctx: click.Context, option: click.Parameter, incomplete: str) -> list[str]:
+    """The user's own devices, for a shell that completes a name."""
+    from edgebench.device.inventory import read_inventory
+    from edgebench.errors import ConfigError
+
+    del ctx, option
+    try:
+        return [name for name in read_inventory() if name.startswith(incomplete)]
+    except ConfigError:
+        return []
 
 
 def asker() -> "Callable[[str], str] | None":

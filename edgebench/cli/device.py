@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgebench.cli.desk import asker
+from edgebench.cli.desk import asker, device_names
 from edgebench.cli.doctor import doctor, plain
 from edgebench.cli.plan import JSON, METER, WAIT
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 @click.group()
 def device() -> None:
     """The boards that you have, and what they say of themselves."""
+
+
+A_DEVICE = click.argument("name", shell_complete=device_names)
 
 
 @device.command("list")
@@ -87,7 +90,7 @@ def _propose(entry: "Entry") -> None:
 
 
 @device.command("remove")
-@click.argument("name")
+@A_DEVICE
 def remove(name: str) -> None:
     """Forget a device; nothing on it is touched."""
     from edgebench.device.inventory import remove_entry
@@ -96,7 +99,7 @@ def remove(name: str) -> None:
 
 
 @device.command("probe")
-@click.argument("name")
+@A_DEVICE
 @click.option("--profile", help="What kind of board it is; else its own facts say.")
 @click.option(
     "--record", type=click.Path(dir_okay=False), help="Keep it for replay://FILE, scrubbed."
@@ -122,7 +125,7 @@ device.add_command(doctor)
 
 
 @device.command("calibrate")
-@click.argument("name")
+@A_DEVICE
 @click.option("--blocks", default=20, show_default=True, type=click.IntRange(6), help="Launches.")
 @WAIT
 @JSON

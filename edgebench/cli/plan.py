@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from edgebench.cli.desk import desk_at
+from edgebench.cli.desk import desk_at, device_names
 
 A_PATH = click.Path(path_type=Path)
 OUT = click.option("--out", type=A_PATH, default=Path("results"), help="Where runs land.")
@@ -69,7 +69,12 @@ def lint(plan: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("plan", type=A_PATH, required=False)
-@click.option("--device", "devices", multiple=True, help="Only this device.")
+@click.option(
+    *("--device", "devices"),
+    multiple=True,
+    help="Only this device.",
+    shell_complete=device_names,
+)
 @VARIANT
 @OUT
 @click.option("--resume", type=A_PATH, help="Take up this run where it was cut off.")
