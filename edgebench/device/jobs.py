@@ -196,9 +196,10 @@ def _this_host() -> str:
 
 
 def _start_time(pid: int) -> str:
-    """When a process of this machine began; empty where it is not there."""
+    """When a process of this machine began; empty where it is not there, or has ended already."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return "" if stat[0] in {"Z", "X"} else stat[19]
     return ""
 
 

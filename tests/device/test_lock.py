@@ -13,6 +13,7 @@ from edgebench.device.local import LocalTransport
 from edgebench.device.lock import Claim, LockedTransport, locked
 from edgebench.errors import DeviceError
 from edgebench.runner import RunnerJob
+from tests.conftest import need
 
 JOB = RunnerJob(kind="latency", model="m.onnx", runtime="onnxruntime")
 
@@ -177,6 +178,45 @@ def test_of_many_who_come_at_once_one_gets_it(here, tmp_path):
             held = list(pool.map(take, claims))
         assert held.count(None) == 1
         claims[held.index(None)].release()
+
+
+class Shelled(Elsewhere):
+    """A device whose `sh` is another program."""
+
+    def __init__(self, inner, folder, shell):
+        super().__init__(inner, folder)
+        self.shell = shell
+
+    def run(self, argv, *, timeout_s=60.0, stdin=b""):
+        assert argv[0] == "sh"
+        return super().run([*self.shell, *argv[1:]], timeout_s=timeout_s, stdin=stdin)
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["bash"], ["bash", "--posix"]], ids=" ".join)
+def test_any_shell_keeps_a_lock_and_runs_nothing_that_stands_in_one(here, tmp_path, shell):
+    need(shell[0])
+    folder, mark = tmp_path / "locks", tmp_path / "mark"
+    folder.mkdir()
+
+    def claim(name):
+        return Claim(
+            transport=Shelled(LocalTransport(), folder, shell),
+            name="here",
+            work_folder=here.work_folder,
+            token=name,
+            document=b"{}",
+        )
+
+    one, other = claim("one"), claim("other")
+    assert one.take() is None
+    assert other.take() is not None
+    boot = one.transport.text(1, "beat").split()[2]
+    one.transport.put(1, "beat", f"x[$(touch${{IFS}}{mark})] 600 {boot}\n")
+    assert other.take() is None
+    one.transport.put(2, "beat", f"5 x[$(touch${{IFS}}{mark})] {boot}\n")
+    assert claim("third").take() is None
+    assert not mark.exists()
+    assert one.transport.listed() == ["edgebench-lock.3"]
 
 
 class Bare(Elsewhere):
