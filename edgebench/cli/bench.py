@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from edgebench.cli.desk import desk_at, device_names
+from edgebench.cli.desk import device_names, watched_desk
 from edgebench.cli.plan import A_PATH, JSON, METER, OUT, WAIT
 
 
@@ -98,5 +98,6 @@ def bench(
 
     named = {"shapes": dict(shapes), "ranges": dict(ranges)}
     request = BenchRequest(models=models, **named, **options)  # type: ignore[arg-type]  # click checked them
-    desk = desk_at(out, wait_for_lock_s=wait_for_lock_s)
-    show_outcome(bench_files(request, desk), as_json=as_json)
+    with watched_desk(out, wait_for_lock_s=wait_for_lock_s) as desk:
+        outcome = bench_files(request, desk)
+    show_outcome(outcome, as_json=as_json)

@@ -1,18 +1,29 @@
 """What every command needs: where to work, and how to speak to the user."""
 
+import contextlib
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from edgebench.core import Progress
     from edgebench.workflow import Desk
+
+
+@contextlib.contextmanager
+def watched_desk(out: Path, *, wait_for_lock_s: float = 0.0) -> "Iterator[Desk]":
+    """The desk of a command that measures: on a terminal one sees where each device is."""
+    from edgebench.cli.live import live_view
+
+    with live_view() as watch:
+        yield replace(desk_at(out, wait_for_lock_s=wait_for_lock_s), watch=watch)
 
 
 def desk_at(out: Path, *, wait_for_lock_s: float = 0.0) -> "Desk":

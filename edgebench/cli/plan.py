@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from edgebench.cli.desk import desk_at, device_names
+from edgebench.cli.desk import desk_at, device_names, watched_desk
 
 A_PATH = click.Path(path_type=Path)
 OUT = click.option("--out", type=A_PATH, default=Path("results"), help="Where runs land.")
@@ -32,7 +32,9 @@ def demo(out: Path, as_json: bool) -> None:
     from edgebench.plan import shipped_plan
     from edgebench.workflow import run_plan
 
-    show_outcome(run_plan(shipped_plan("demo"), desk_at(out)), as_json=as_json)
+    with watched_desk(out) as desk:
+        outcome = run_plan(shipped_plan("demo"), desk)
+    show_outcome(outcome, as_json=as_json)
 
 
 @click.command()
@@ -96,8 +98,8 @@ def run(plan: Path | None, resume: Path | None, **options: Any) -> None:  # noqa
     if plan is not None and options["dry_run"]:
         _show_cells(describe(plan, **chosen), as_json=options["as_json"])
         return
-    desk = desk_at(options["out"], wait_for_lock_s=options["wait_for_lock_s"])
-    outcome = run_plan(plan, desk, **chosen) if plan else resume_run(resume or Path(), desk)
+    with watched_desk(options["out"], wait_for_lock_s=options["wait_for_lock_s"]) as desk:
+        outcome = run_plan(plan, desk, **chosen) if plan else resume_run(resume or Path(), desk)
     show_outcome(outcome, as_json=options["as_json"])
 
 

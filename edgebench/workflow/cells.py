@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from edgebench.core import Device, Format, Job, Reason, Status
+from edgebench.core import Device, Format, Job, Reason, Recorded, Status
 from edgebench.device.halt import Halt, HaltingTransport
 from edgebench.device.lock import locked
 from edgebench.device.provision import runtime_for
@@ -25,6 +25,7 @@ from edgebench.results.store import (
 from edgebench.runtimes import READS
 from edgebench.workflow.order import Desk
 from edgebench.workflow.protocol import resolve_protocol
+from edgebench.workflow.standing import Followed
 from edgebench.workflow.workers import at_once
 
 
@@ -126,7 +127,8 @@ def carry_out(folder: Path, run: RunDocument, bills: Sequence[Bill], desk: Desk)
     }
     ended_by = at_once(works, desk.progress)
     failed = {name: error.in_full() for name, error in ended_by.items() if error is not None}
-    lost = {**run.lost, **failed}
+    away = {name: why for name, why in run.lost.items() if name not in works}
+    lost = {**away, **failed}
     run = replace(run, lost=lost, finished=not lost)
     write_run(folder, run)
     return run
@@ -175,18 +177,17 @@ def _measure(folder: Path, run: RunDocument, bill: Bill, desk: Desk, halt: Halt)
     for settled in bill.settled:
         recorded = begin(settled.job, bill.device, seed=run.seed)
         keep(ended(recorded, settled.reason, settled.error, status=settled.status))
-    kept = {}
-    for task in bill.tasks:
-        before = read_recorded(folder, task.job.key)
-        # A variant that was made anew is another one: what was measured is not of this file.
-        if before is not None and before.measurement.sha256 == task.job.artifact.sha256:
-            kept[task.job.key] = reopened(before)
+    kept = _kept(folder, bill)
     done = {key for key, recorded in kept.items() if is_finished(recorded.measurement)}
     if done.issuperset(task.job.key for task in bill.tasks):
         return
+    cells = {task.job.key: kept.get(task.job.key) for task in bill.tasks}
+    followed = Followed(bill.name, protocol, cells, desk.watch)
 
     def progress(text: str) -> None:
-        desk.progress(f"{bill.name}: {text}")
+        followed.say(text)
+        if desk.watch is None:
+            desk.progress(f"{bill.name}: {text}")
 
     device = replace(bill.device, transport=HaltingTransport(bill.device.transport, halt))
     wait_s = desk.wait_for_lock_s
@@ -200,5 +201,20 @@ def _measure(folder: Path, run: RunDocument, bill: Bill, desk: Desk, halt: Halt)
             progress=progress,
             meter=bill.meter,
         ):
+            # What came of a program that Ctrl-C reached too is not of the device.
             halt.sleep(0)
             keep(recorded)
+            followed.saw(recorded)
+
+
+def _kept(folder: Path, bill: Bill) -> dict[str, Recorded]:
+    """What an earlier part of the run has measured.
+
+    A variant that was made anew is another one: what was measured is not of this file.
+    """
+    kept: dict[str, Recorded] = {}
+    for task in bill.tasks:
+        before = read_recorded(folder, task.job.key)
+        if before is not None and before.measurement.sha256 == task.job.artifact.sha256:
+            kept[task.job.key] = reopened(before)
+    return kept

@@ -24,6 +24,7 @@ from edgebench.plan import Plan, PlanDevice, PlanVariant
 from edgebench.workflow import accelerators
 from edgebench.workflow.protocol import resolve_protocol
 from edgebench.workflow.sources import check_files, check_sources
+from edgebench.workflow.standing import Watch
 
 # What a model can become, when the plan does not say.
 BECOMES: Final[Mapping[Format, tuple[Format, ...]]] = {
@@ -43,6 +44,7 @@ class Desk:
         cache: Variants, runtimes and host outputs are kept here, by content.
         password: Asks the user for the password of an address; None where nobody can be asked.
         wait_for_lock_s: How long to wait for a device that somebody else measures.
+        watch: Is told where each device is, in the place of lines; None where nobody looks.
     """
 
     out: Path
@@ -50,6 +52,7 @@ class Desk:
     progress: Progress
     password: Callable[[str], str] | None = None
     wait_for_lock_s: float = 0.0
+    watch: Watch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
