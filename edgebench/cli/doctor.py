@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgebench.cli.desk import asker
+from edgebench.cli.desk import asker, device_names
 from edgebench.cli.plan import JSON
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ SERIOUS = 3
 
 
 @click.command("doctor")
-@click.argument("name")
+@click.argument("name", shell_complete=device_names)
 @click.option("--profile", help="What kind of board it is; else its own facts say.")
 @JSON
 def doctor(name: str, profile: str | None, as_json: bool) -> None:

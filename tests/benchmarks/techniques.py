@@ -128,8 +128,10 @@ def chains() -> dict[str, Steps]:
     found["prune 92 %, distil"] = pruned
     found["prune 92 %, distil, cluster 16"] = [*pruned, cluster]
     found["prune 92 %, distil, cluster 16, aware int8"] = [*pruned, cluster, aware]
-    found["filters 50 %, distil"] = [{"filters": "50 %"}, distil]
-    found["filters 50 %, distil, int8"] = [{"filters": "50 %"}, distil, "quantize int8"]
+    for share in ("50 %", "60 %"):
+        narrow = [{"filters": share}, distil]
+        found[f"filters {share}, distil"] = narrow
+        found[f"filters {share}, distil, int8"] = [*narrow, "quantize int8"]
     return found
 
 
