@@ -34,7 +34,7 @@ refuse() { echo "$1" >&2; exit 1; }
 _TAKE: Final = (
     HASH
     + """
-found=$(hash "$1")
+found=$(hash_of "$1")
 [ "$found" = "$3" ] && touch "$1" && chmod 0 "$1" && chmod =rw "$1" && mv -f "$1" "$2" && exit 0
 rm -f "$1"
 echo "${found:-nothing that it could hash}"
@@ -50,7 +50,7 @@ refuse() { echo "$1" >&2; exit 1; }
 [ -e "$1" ] || refuse "No such file or directory"
 [ -f "$1" ] || refuse "It is no plain file"
 [ -r "$1" ] || refuse "Permission denied"
-hash "$1"
+hash_of "$1"
 """
 )
 

@@ -13,9 +13,10 @@ from edgebench.units import show_size
 HASH_S: Final = 300.0
 
 # By standard input, for sha256sum writes a file's odd name in an odd way. busybox and full systems
-# have one of the first two; the board's Python is there for whatever has neither.
+# have one of the first two; the board's Python is there for whatever has neither. `hash` alone is a
+# word of the shell's own on Android.
 HASH: Final = """
-hash() {
+hash_of() {
   { sha256sum || busybox sha256sum || python3 -c 'import hashlib, sys
 print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'; } < "$1" 2> /dev/null | cut -c 1-64
 }
@@ -26,7 +27,7 @@ _LOOK: Final = (
     HASH
     + """
 mkdir -p "$1" && [ -w "$1" ] || { echo "no write permission" >&2; exit 3; }
-if [ -f "$1/$2" ] && [ "$(hash "$1/$2")" = "$2" ]; then echo present; exit 0; fi
+if [ -f "$1/$2" ] && [ "$(hash_of "$1/$2")" = "$2" ]; then echo present; exit 0; fi
 df -Pk "$1"
 """
 )
@@ -35,7 +36,7 @@ df -Pk "$1"
 _ACCEPT: Final = (
     HASH
     + """
-found=$(hash "$1")
+found=$(hash_of "$1")
 [ "$found" = "$3" ] && mv -f "$1" "$2" && exit 0
 rm -f "$1"
 echo "$found"

@@ -1,6 +1,7 @@
 #include "backend.h"
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "answer.h"
@@ -9,6 +10,12 @@ void *library_of(const char *path) {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!library) fail("no_runtime", "The runtime cannot be loaded: %s.", dlerror());
     return library;
+}
+
+bool library_loads(const char *path) {
+    if (dlopen(path, RTLD_NOW | RTLD_LOCAL)) return true;
+    fprintf(stderr, "%s\n", dlerror());
+    return false;
 }
 
 Function function_of(void *library, const char *name) {

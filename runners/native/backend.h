@@ -36,6 +36,9 @@ extern const Backend backend_onnx, backend_litert;
 /* Any function: cast to what it is before it is called. */
 typedef void (*Function)(void);
 
+/* Whether a library loads here at all; else why not, on the standard error. */
+bool library_loads(const char *path);
+
 /* A library, and a function of it; the job fails where there is none. */
 void *library_of(const char *path);
 Function function_of(void *library, const char *name);

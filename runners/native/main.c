@@ -1,4 +1,4 @@
-/* Answer one job: `edgebench-native LIBRARY JOB.json`.
+/* Answer one job: `edgebench-native LIBRARY JOB.json`; without a job, say whether LIBRARY loads.
  *
  * One pass over one model by the C library of its runtime: the same job document and the same
  * result files as runners/run.py. The document it writes is read by edgebench.runner.
@@ -186,8 +186,9 @@ static const Backend *backend_of(const char *runtime) {
 }
 
 int main(int count, char **words) {
+    if (count == 2) return library_loads(words[1]) ? 0 : 1;
     if (count != 3) {
-        fprintf(stderr, "usage: edgebench-native LIBRARY JOB.json\n");
+        fprintf(stderr, "usage: edgebench-native LIBRARY [JOB.json]\n");
         return 2;
     }
     Job job = job_read(words[2]);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "program.h"
 #include "scheduling.h"
 #include "text.h"
 
@@ -21,6 +22,7 @@ enum { CHARACTERS_MAX = 65536, FLUSH_BYTES = 1 << 20, END_TIMEOUT_MS = 15000 };
 
 typedef struct {
     const char *name, *path;
+    char **argv; /* of a program that is run for every reading; NULL for a file */
     int file; /* kept open: each read at its beginning makes it speak anew; -1 where it is not */
     int64_t period_ns, due_ns;
 } Source;
@@ -64,6 +66,12 @@ static void add_row(Output *output, int64_t time_ns, const Source *source, const
 static void look(Source *source, Output *output) {
     static char text[CHARACTERS_MAX + 1];
     int64_t begin = now_ns();
+    if (source->argv) {
+        bool is_well = program_ask(source->argv, text, sizeof text);
+        int64_t middle = is_well ? begin + (now_ns() - begin) / 2 : begin;
+        add_row(output, middle, source, is_well ? text : NULL, text);
+        return;
+    }
     if (source->file < 0)
         source->file = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     ssize_t size = source->file < 0 ? -1 : pread(source->file, text, CHARACTERS_MAX, 0);
@@ -100,9 +108,9 @@ static void watch(Source *sources, size_t count, int stop, Output *output) {
     for (size_t index = 0; index < count; index++) look(&sources[index], output);
 }
 
-static double seconds_used(void) {
+static double seconds_used_by(int whom) {
     struct rusage used;
-    getrusage(RUSAGE_SELF, &used);
+    getrusage(whom, &used);
     return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
            (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
@@ -113,21 +121,43 @@ static _Noreturn void be_watcher(Source *sources, size_t count, int stop, Output
     watch(sources, count, stop, &output);
     text_add(&output.kept,
              "{\"begin_ns\": %lld, \"end_ns\": %lld, \"readings\": %lld, \"cpu_s\": %.6f}\n",
-             (long long)begin, (long long)now_ns(), output.readings, seconds_used());
+             (long long)begin, (long long)now_ns(), output.readings,
+             seconds_used_by(RUSAGE_SELF) + seconds_used_by(RUSAGE_CHILDREN));
     flush(&output);
     _exit(0);
 }
 
+static char **argv_of(const Json *told, const char *name) {
+    if (told->kind != JSON_ARRAY || told->count == 0)
+        fail("runtime_error", "'%s' has a program without words.", name);
+    char **argv = allocated(told->count + 1, sizeof *argv);
+    for (size_t index = 0; index < told->count; index++) {
+        if (told->items[index]->kind != JSON_STRING)
+            fail("runtime_error", "'%s' has a program whose words are none.", name);
+        argv[index] = told->items[index]->text;
+    }
+    return argv;
+}
+
 static Source source_of(const Json *told) {
     const Json *name = json_member(told, "name"), *path = json_member(told, "path");
-    const Json *period = json_member(told, "period_s");
+    const Json *period = json_member(told, "period_s"), *argv = json_member(told, "argv");
+    const Json *stream = json_member(told, "stream");
     if (!name || name->kind != JSON_STRING || !period || period->kind != JSON_NUMBER)
         fail("runtime_error", "A source to watch has no name or no period.");
-    if (!path || path->kind != JSON_STRING)
-        fail("no_runtime", "The native runner watches files; '%s' is a program.", name->text);
+    if (stream && stream->kind == JSON_TRUE)
+        fail("no_runtime", "The native runner asks programs; '%s' speaks by itself.", name->text);
+    if (!argv && (!path || path->kind != JSON_STRING))
+        fail("runtime_error", "'%s' is neither a file nor a program.", name->text);
     if (!(period->number > 0 && period->number < 1e6))
         fail("runtime_error", "'%s' has a period of %g s.", name->text, period->number);
-    return (Source){name->text, path->text, -1, (int64_t)(period->number * 1e9), 0};
+    return (Source){
+        .name = name->text,
+        .path = argv ? NULL : path->text,
+        .argv = argv ? argv_of(argv, name->text) : NULL,
+        .file = -1,
+        .period_ns = (int64_t)(period->number * 1e9),
+    };
 }
 
 static void stay_on(const Json *cpus) {

@@ -10,7 +10,7 @@ from edgebench.measure.watched import source_document
 from edgebench.runner import WatchSpec, Windows
 
 PACED = Scenario(kind="periodic", rate_hz=30.0)
-PROGRAM = source_document(Source(name="throttled", argv=("vcgencmd",), period_s=0.5))
+STREAM = source_document(Source(name="power", argv=("tegrastats",), period_s=1, is_stream=True))
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ PROGRAM = source_document(Source(name="throttled", argv=("vcgencmd",), period_s=
         ({"accelerator": "delegate:/usr/lib/libx.so"}, "no_runtime", "only cpu, xnnpack and none"),
         ({"accelerator": "none", "threads": 2}, "no_runtime", "on one thread, not on 2"),
         ({"runtime": "tflite-runtime"}, "no_runtime", "no runtime 'tflite-runtime'"),
-        ({"watch": WatchSpec(sources=(PROGRAM,))}, "no_runtime", "'throttled' is a program"),
+        ({"watch": WatchSpec(sources=(STREAM,))}, "no_runtime", "'power' speaks by itself"),
         ({"shapes": {"nobody": (1,)}}, "unsupported_input", "'nobody', which is no input"),
         ({"shapes": {"image": (2, 20, 20, 1)}}, "unsupported_input", r"takes \[1, 20, 20, 1\]"),
         ({"ranges": {"image": (2.0, 1.0)}}, "unsupported_input", "cannot be drawn from 2 to 1"),

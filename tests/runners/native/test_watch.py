@@ -80,3 +80,36 @@ def test_a_watch_that_cannot_be_written_down_is_no_watch(tflite, ask_native):
     full = WatchSpec(sources=WATCH.sources, output="/dev/full")
     result, _ = ask_native(tflite / "float.tflite", kind="latency", watch=full)
     assert result.state.is_watched is False
+
+
+def test_programs_are_asked_and_heard_as_by_the_runner_in_python(tflite, ask, ask_native):
+    said = Source(name="said", argv=("printf", r"a\tb\377"), period_s=0.05)
+    failed = Source(name="failed", argv=("sh", "-c", "echo no sensor >&2; exit 3"), period_s=0.5)
+    mute = Source(name="mute", argv=("false",), period_s=0.5)
+    absent = Source(name="absent", argv=("no-such-program",), period_s=0.5)
+    sources = tuple(source_document(source) for source in (said, failed, mute, absent))
+    told = {}
+    for runner in (ask, ask_native):
+        watch = WatchSpec(sources=sources)
+        result, folder = runner(tflite / "float.tflite", kind="latency", watch=watch)
+        assert result.state.is_watched is True
+        readings = read_watched((folder / "watch.jsonl").read_bytes()).readings
+        assert len(readings["said"]) >= 2
+        # Python's own words for an error begin with its number.
+        told[runner] = {
+            name: {str(reading.error).rpartition("] ")[2] for reading in readings[name]}
+            for name in ("failed", "mute")
+        }
+        assert {(r.text or "")[:3] for r in readings["said"]} == {"a\tb"}
+        assert {"no-such-program" in str(r.error) for r in readings["absent"]} == {True}
+    assert told[ask] == told[ask_native]
+    assert told[ask] == {"failed": {"no sensor"}, "mute": {"ended with code 1"}}
+
+
+def test_a_program_that_does_not_end_is_ended(tflite, ask_native):
+    endless = Source(name="endless", argv=("sleep", "60"), period_s=0.5)
+    watch = WatchSpec(sources=(source_document(endless),))
+    result, folder = ask_native(tflite / "float.tflite", kind="latency", watch=watch)
+    assert result.state.is_watched is True
+    readings = read_watched((folder / "watch.jsonl").read_bytes()).readings["endless"]
+    assert {reading.error for reading in readings} == {"sleep took longer than 5 s"}

@@ -1,0 +1,12 @@
+/* What a program of the device prints, for the watcher: runners/watch.py has the same limits. */
+#ifndef EDGEBENCH_PROGRAM_H
+#define EDGEBENCH_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Run a program to its end and keep both its outputs in `text`, `size` bytes with the zero at the
+ * end; false with what went wrong in `text`. */
+bool program_ask(char *const *argv, char *text, size_t size);
+
+#endif
