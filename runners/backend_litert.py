@@ -2,8 +2,8 @@
 
 import importlib
 import os
-import sys
 
+import interpreter
 from failure import Failed
 
 DELEGATE = "delegate:"
@@ -57,7 +57,8 @@ def profile(runtime, task, feed):
     answer = os.path.join(task.folder, "profile.json")
     numbers = (str(job["threads"]), str(count))
     program = os.path.abspath(litert_profile.__file__)
-    argv = [sys.executable, "-s", program, path, *numbers, answer, *_written(task.folder, fed)]
+    argv = [*interpreter.argv(), "-s", program, path, *numbers, answer]
+    argv += _written(task.folder, fed)
     return op_profile.in_a_child(argv, answer)
 
 

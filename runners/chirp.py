@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 
+import interpreter
+
 # For the processes to have started, and for the power to have come to rest after that.
 LEAD_S = 3.0
 # Share of a pulse by which a core may begin late.
@@ -36,7 +38,7 @@ def sing(count, pulse_s):
         return []
     pulse_ns = int(pulse_s * 1e9)
     begin_ns = time.monotonic_ns() + int((LEAD_S + pulse_s) * 1e9)
-    argv = [sys.executable, "-s", os.path.abspath(__file__)]
+    argv = [*interpreter.argv(), "-s", os.path.abspath(__file__)]
     argv += [str(begin_ns), str(count), str(pulse_ns)]
     cores = [subprocess.Popen(argv, stdin=subprocess.DEVNULL) for _ in range(os.cpu_count() or 1)]
     end_ns = begin_ns + 2 * count * pulse_ns

@@ -3,7 +3,8 @@
 import json
 import os
 import subprocess
-import sys
+
+import interpreter
 
 END_TIMEOUT_S = 15.0
 
@@ -16,7 +17,7 @@ class Watching:
         with open(path, "w", encoding="utf-8") as stream:
             json.dump(spec, stream)
         program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "watch.py")
-        argv = [sys.executable, "-s", program, path, os.path.join(folder, spec["output"])]
+        argv = [*interpreter.argv(), "-s", program, path, os.path.join(folder, spec["output"])]
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE)
 
     def end(self):

@@ -64,6 +64,16 @@ def phone() -> Iterator[Phone]:
 
 
 @pytest.fixture(scope="session")
+def bare_phone(phone: Phone) -> Iterator[Phone]:
+    """A second one behind the same server, that has a shell and small programs, and no more."""
+    del phone  # which knows whether there can be one
+    for program in ("busybox", "mksh-static"):
+        need(program)
+    with switched_on(is_bare=True) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
 def postgresql() -> Iterator[postgres.Postgres]:
     """A PostgreSQL of the session's own."""
     try:

@@ -1,7 +1,8 @@
 """A phone behind adb: an adbd of the tests' own whose files and programs are this machine's.
 
 It runs as a user of its own, below a root of its own: /data and /sdcard are the phone's, all else
-is seen as it is here. The real adb client reaches it over TCP, by a server of the test's own.
+is seen as it is here; or, of a bare one, there is nothing else but a shell and small programs in
+/system/bin. The real adb client reaches it over TCP, by a server of the test's own.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ from typing import Any
 
 from tests.sshd import UnavailableError, end_all_of, free_port, wait_for
 
+PATH = "/usr/local/bin:/usr/bin:/bin"
 PYTHON = "/usr/bin/python3"
 DISK_MB = 400
 _NUMBERS = itertools.count()
@@ -127,11 +129,12 @@ class AdbServer:
 
 
 @contextlib.contextmanager
-def switched_on(programs: Path | None = None) -> Iterator[Phone]:
+def switched_on(programs: Path | None = None, *, is_bare: bool = False) -> Iterator[Phone]:
     """Start a phone, and end it with all that runs on it.
 
     Args:
         programs: Those that it has before all others.
+        is_bare: It has a shell and its tools, and no C library and no Python.
     """
     if os.geteuid() != 0:
         raise UnavailableError("a phone's root takes root")
@@ -142,10 +145,15 @@ def switched_on(programs: Path | None = None) -> Iterator[Phone]:
     try:
         shutil.copytree(Path(__file__).parent / "adbd", folder / "lib" / "tests" / "adbd")
         port = free_port()
-        made = Phone(port=port, pid=0, uid=uid, faults=folder / "faults")
+        (folder / "switches").mkdir()
+        made = Phone(port=port, pid=0, uid=uid, faults=folder / "switches" / "faults")
         made.is_now()
+        if is_bare:
+            script = _booting_bare(folder, port, uid)
+        else:
+            script = _booting(folder, port, uid, programs)
         with (folder / "adbd.log").open("wb") as log:
-            argv = ["unshare", "--mount", "sh", "-c", _booting(folder, port, uid, programs)]
+            argv = ["unshare", "--mount", "sh", "-c", script]
             process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for(port, process, folder / "adbd.log")
         yield Phone(port=port, pid=process.pid, uid=uid, faults=made.faults)
@@ -169,21 +177,47 @@ def _booting(folder: Path, port: int, uid: int, programs: Path | None) -> str:
         elif entry.is_dir() and entry.name not in {"data", "sdcard"}:
             place.mkdir()
             setup.append(f"mount --rbind {shlex.quote(str(entry))} {shlex.quote(str(place))}")
+    setup += _own(root, uid)
+    user = f"setpriv --reuid={uid} --regid={uid} --clear-groups"
+    path = f"{programs}:{PATH}" if programs else PATH
+    variables = f"env -i PATH={path} HOME=/ TMPDIR=/data/local/tmp EDGEBENCH_LOCKS=/data/local/tmp"
+    adbd = f"PYTHONPATH={folder}/lib {PYTHON} -B -m tests.adbd {port} {folder}/switches/faults"
+    setup.append(f"exec chroot {root} {user} {variables} {adbd}")
+    return " && ".join(setup)
+
+
+def _booting_bare(folder: Path, port: int, uid: int) -> str:
+    """Likewise of a root without a C library, a Python or anything else of this machine's.
+
+    Its adbd is loaded before the root becomes its own.
+    """
+    root = folder / "root"
+    for name in ("proc", "sys", "dev", "switches", "system/bin"):
+        (root / name).mkdir(parents=True)
+    shutil.copy(shutil.which("mksh-static") or "", root / "system" / "bin" / "sh")
+    busybox = root / "system" / "bin" / "busybox"
+    shutil.copy(shutil.which("busybox") or "", busybox)
+    for name in subprocess.check_output([busybox, "--list"], text=True).split():
+        if name not in {"sh", "busybox"}:
+            (root / "system" / "bin" / name).symlink_to("busybox")
+    setup = [f"mount --rbind /{name} {root}/{name}" for name in ("proc", "sys", "dev")]
+    setup += [f"mount --bind {folder}/switches {root}/switches", *_own(root, uid)]
+    variables = f"env -i PATH=/system/bin HOME=/ PYTHONPATH={folder}/lib"
+    variables += " EDGEBENCH_LOCKS=/data/local/tmp"
+    setup.append(f"exec {variables} {PYTHON} -B -m tests.adbd {port} /switches/faults {root} {uid}")
+    return " && ".join(setup)
+
+
+def _own(root: Path, uid: int) -> list[str]:
+    """What a phone has for itself: where its shell may write, and what it cannot run from."""
+    setup: list[str] = []
     for name, options in (("data", f"size={DISK_MB}m"), ("sdcard", "size=16m,noexec")):
         (root / name).mkdir()
         owner = f"mode=0771,uid={uid},gid={uid}"
         setup.append(f"mount -t tmpfs -o {options},{owner} tmpfs {root}/{name}")
     setup.append(f"mkdir -p -m 0771 {root}/data/local/tmp")
     setup.append(f"chown -R {uid}:{uid} {root}/data/local")
-    user = f"setpriv --reuid={uid} --regid={uid} --clear-groups"
-    path = (
-        f"{programs}:/usr/local/bin:/usr/bin:/bin" if programs else "/usr/local/bin:/usr/bin:/bin"
-    )
-    variables = f"env -i PATH={path} HOME=/ TMPDIR=/data/local/tmp"
-    variables += " EDGEBENCH_LOCKS=/data/local/tmp"
-    adbd = f"PYTHONPATH={folder}/lib {PYTHON} -B -m tests.adbd {port} {folder}/faults"
-    setup.append(f"exec chroot {root} {user} {variables} {adbd}")
-    return " && ".join(setup)
+    return setup
 
 
 @contextlib.contextmanager

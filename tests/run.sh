@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=${PYTHON:-python3}
 venv=${EDGEBENCH_TEST_VENV:-.venv-test}
 packages=(python3-venv mount openssh-server openssh-client adb gcc libc6-dev)
-packages+=(libonnx-testdata dataset-fashion-mnist postgresql)
+packages+=(libonnx-testdata dataset-fashion-mnist postgresql busybox-static mksh)
 
 if command -v apt-get >/dev/null; then
   missing=()

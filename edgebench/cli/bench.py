@@ -48,7 +48,9 @@ def named_range(text: str) -> tuple[str, tuple[float, float]]:
     help="A name, or an address.",
     shell_complete=device_names,
 )
-@click.option("--runtime", help="litert, tflite-runtime or onnxruntime.")
+@click.option(
+    "--runtime", help="litert, tflite-runtime, onnxruntime, litert-native, onnxruntime-native."
+)
 @click.option("--threads", type=click.IntRange(min=1), multiple=True, default=(1,))
 @click.option(
     "--accelerator",

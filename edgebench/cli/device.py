@@ -91,11 +91,50 @@ def _propose(entry: "Entry") -> None:
 
 @device.command("remove")
 @A_DEVICE
-def remove(name: str) -> None:
-    """Forget a device; nothing on it is touched."""
+@click.option("--purge", is_flag=True, help="Take away first what edgebench has put there.")
+def remove(name: str, purge: bool) -> None:
+    """Forget a device; nothing on it is touched, unless --purge says so."""
     from edgebench.device.inventory import remove_entry
 
-    remove_entry(name)
+    if purge:
+        _purge(name)
+    # An address is in no inventory.
+    if "://" not in name or not purge:
+        remove_entry(name)
+
+
+def _purge(name: str) -> None:
+    from edgebench.device.connect import connect
+    from edgebench.device.purge import purge
+    from edgebench.units import show_size
+
+    found = connect(name, password=asker())
+    try:
+        freed_bytes = purge(found)
+    finally:
+        found.transport.close()
+    click.echo(f"{name}: {show_size(freed_bytes)} taken away from {found.work_folder}")
+
+
+@device.command("provision")
+@A_DEVICE
+@click.option("--runtime", help="This one, in the place of those that its formats would take.")
+@click.option("--profile", help="What kind of board it is; else its own facts say.")
+@JSON
+def provision(name: str, runtime: str | None, profile: str | None, as_json: bool) -> None:
+    """Show by which ways a device (name or address) runs models, and make it ready for one."""
+    from edgebench.cli.desk import cache_folder, progress_lines
+    from edgebench.cli.show import show_ways
+    from edgebench.device.connect import connect
+    from edgebench.device.survey import provisioned
+
+    found = connect(name, profile=profile, password=asker())
+    try:
+        cache, progress = cache_folder(), progress_lines()
+        there = provisioned(found, runtime=runtime, cache=cache, progress=progress)
+    finally:
+        found.transport.close()
+    show_ways(there, as_json=as_json)
 
 
 @device.command("probe")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from edgebench.core import Reason
+    from edgebench.device.survey import Survey
     from edgebench.results.cells import Cell
     from edgebench.results.gates import Report
     from edgebench.workflow import Outcome
@@ -66,6 +67,33 @@ def show_built(
             click.echo(f"! {name}: {what['error']}")
     if missing:
         sys.exit(3)
+
+
+def show_ways(survey: "Survey", *, as_json: bool) -> None:
+    """Every way to every runtime, which are taken, and what was put there."""
+    from rich.console import Console
+
+    from edgebench.units import show_size
+
+    if as_json:
+        click.echo(json.dumps(survey.document(), indent=1))
+        return
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else UNBOUNDED)
+    rows = [
+        {
+            "runtime": way.runtime,
+            "way": way.name,
+            "works": "no" if way.why_not else "yes",
+            "taken for": survey.formats(way) or "—",
+            "by what, or why not": "; ".join(way.why_not) or way.what,
+        }
+        for way in survey.ways
+    ]
+    console.print(_grid(survey.device, rows))
+    for put in survey.puts:
+        cost = f"{show_size(put.sent_bytes)} sent, {put.seconds:.1f} s"
+        text = f"{put.launch.runtime} is there: {put.launch.how}; {cost}"
+        console.print(text, markup=False, soft_wrap=True)
 
 
 def show_report(report: "Report") -> None:

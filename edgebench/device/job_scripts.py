@@ -100,3 +100,44 @@ for job in *; do
   [ -e "$job/owner" ] && read -r owner < "$job/owner" && printf '%s\\t%s\\n' "$owner" "$job"
 done
 """
+
+BUSY: Final = 4
+# folder lease_s names...   Takes away what is named, and prints how many KiB that were. A job that
+# runs is named, and so is a host that holds settings of the device and was heard of a while ago.
+PURGE: Final = (
+    _ALIVE
+    + """
+work=$1 lease_s=$2
+shift 2
+cd "$work" 2> /dev/null || { echo 0; exit 0; }
+for job in jobs/*; do
+  read_pid "$job"
+  if alive "$leader" "$leader_start" || alive "$program" "$program_start"; then
+    echo "the job ${job#jobs/} runs there" >&2
+    exit 4
+  fi
+done
+if [ -e steady/standing ] && [ ! -e steady/restored ]; then
+  read -r now _ < /proc/uptime
+  heard=
+  [ -e steady/lease ] && read -r heard < steady/lease
+  ago=$((${now%.*} - ${heard:-0}))
+  if [ "$ago" -ge 0 ] && [ "$ago" -lt "$lease_s" ]; then
+    echo "a host that was heard of $ago s ago holds its settings" >&2
+    exit 4
+  fi
+  : > steady/release
+  sleep 2
+fi
+total=0
+for name in "$@"; do
+  [ -e "$name" ] || continue
+  size=$(du -sk "$name" | cut -f 1)
+  rm -rf -- "$name" || exit 3
+  total=$((total + size))
+done
+echo "$total"
+cd / && rmdir "$work" 2> /dev/null
+:
+"""
+)

@@ -4,6 +4,7 @@
 models of every runtime; it is kept by what it was made of.
 """
 
+import functools
 import hashlib
 import importlib.util
 import platform
@@ -83,6 +84,7 @@ def built(
     return binary
 
 
+@functools.cache
 def found_compiler(machine: str) -> Compiler:
     """Zig where it is installed, else a compiler of this system for the machine.
 

@@ -12,13 +12,9 @@ from typing import Final
 from pydantic import JsonValue
 
 from edgebench.core import Format
-from edgebench.runtimes import Runtime
+from edgebench.runtimes import READS, Runtime
 
-FORMATS: Final[Mapping[str, Format]] = {
-    "litert": Format.TFLITE,
-    "tflite-runtime": Format.TFLITE,
-    "onnxruntime": Format.ONNX,
-}
+FORMATS: Final[Mapping[str, Format]] = {name: fmt for fmt, names in READS.items() for name in names}
 MODULES: Final[Mapping[str, str]] = {
     "litert": "ai_edge_litert",
     "tflite-runtime": "tflite_runtime",
@@ -35,6 +31,7 @@ class Board:
 
     Attributes:
         executable: Path of the interpreter.
+        loader: What starts it where it was sent: the loader that lies with it, and its arguments.
         machine: As wheels name it: x86_64, aarch64, armv7l. By the interpreter's own bits, for a
             64-bit kernel may carry a 32-bit system.
         glibc: None where the C library is another one, or unknown.
@@ -49,6 +46,12 @@ class Board:
     glibc: Version | None
     glibcxx: Version | None
     packages: Mapping[str, str | None]
+    loader: tuple[str, ...] = ()
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """How the interpreter is started."""
+        return (*self.loader, self.executable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,21 +208,34 @@ def boards(facts: Mapping[str, JsonValue]) -> tuple[Board, ...]:
     return tuple(found)
 
 
+def libraries_of(facts: Mapping[str, JsonValue]) -> tuple[Version | None, Version | None]:
+    """Versions of glibc, and of GLIBCXX in libstdc++, of a device; None for what it has not.
+
+    >>> libraries_of({"libc": "glibc 2.36", "libstdcxx": "3.4.30"})
+    ((2, 36), (3, 4, 30))
+    >>> libraries_of({"libc": "musl 1.2.4", "libstdcxx": None})
+    (None, None)
+    """
+    libc, glibcxx = facts.get("libc"), facts.get("libstdcxx")
+    kind, _, version = libc.partition(" ") if isinstance(libc, str) else ("", "", "")
+    glibc = parse(version) if kind == "glibc" else None
+    return glibc, parse(glibcxx) if isinstance(glibcxx, str) else None
+
+
 def _board(facts: Mapping[str, JsonValue], python: Mapping[str, JsonValue]) -> Board:
     machine = str(facts.get("architecture"))
     if python.get("bits") == 32:
         machine = {"aarch64": "armv7l", "armv8l": "armv7l", "x86_64": "i686"}.get(machine, machine)
     libc = facts.get("libc")
-    kind, _, version = libc.partition(" ") if isinstance(libc, str) else ("", "", "")
-    glibcxx = facts.get("libstdcxx")
+    glibc, glibcxx = libraries_of(facts)
     packages = python.get("packages")
     return Board(
         executable=str(python.get("executable")),
         python=parse(str(python.get("version"))),
         machine=machine,
         libc=libc if isinstance(libc, str) else None,
-        glibc=parse(version) if kind == "glibc" else None,
-        glibcxx=parse(glibcxx) if isinstance(glibcxx, str) else None,
+        glibc=glibc,
+        glibcxx=glibcxx,
         packages={k: str(v) if v else None for k, v in packages.items()}
         if isinstance(packages, dict)
         else {},

@@ -15,7 +15,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -73,7 +73,9 @@ def bundle_for(release: Release, board: Board, *, cache: Path, progress: Progres
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as scratch:
             progress(f"fetching {contents} for Python 3.{board.python[1]} on {board.machine}")
-            tree = _unpacked(Path(scratch), [*_downloaded(Path(scratch), wanted, board)])
+            tree = _unpacked(
+                Path(scratch), [fetched(Path(scratch), name, board) for name in wanted]
+            )
             (Path(scratch) / "needs").write_text(json.dumps(needs_of(tree)))
             (Path(scratch) / "archive").write_bytes(pack(tree))
             (Path(scratch) / "needs").replace(needs)
@@ -82,10 +84,13 @@ def bundle_for(release: Release, board: Board, *, cache: Path, progress: Progres
     return Bundle(archive=archive, contents=contents)
 
 
-def pack(tree: Path) -> bytes:
+def pack(tree: Path, *, programs: Collection[str] = ()) -> bytes:
     """A folder as a `.tgz` that depends on its files only, with a manifest of their hashes.
 
     Sources in C stay here: nothing is compiled on a board.
+
+    Args:
+        programs: Which files are started by their name there.
     """
     files = {
         path.relative_to(tree).as_posix(): path.read_bytes()
@@ -97,7 +102,7 @@ def pack(tree: Path) -> bytes:
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, data in {**files, MANIFEST: "".join(lines).encode()}.items():
             entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(data), 0o644
+            entry.size, entry.mode = len(data), 0o755 if name in programs else 0o644
             archive.addfile(entry, io.BytesIO(data))
     return gzip.compress(raw.getvalue(), compresslevel=6, mtime=0)
 
@@ -127,28 +132,31 @@ def _wanted(release: Release, board: Board) -> list[str]:
     return [*wanted, f"numpy=={numpy}"] if numpy else wanted
 
 
-def _downloaded(scratch: Path, wanted: Iterable[str], board: Board) -> Iterator[Path]:
-    """Wheels, by the pip that belongs to edgebench's own Python."""
-    for requirement in wanted:
-        target = scratch / requirement
-        argv = [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
-            *("--no-deps", "--only-binary=:all:", "--dest", str(target)),
-            *("--implementation", "cp", "--python-version", f"3.{board.python[1]}"),
-            *(word for tag in platform_tags(board) for word in ("--platform", tag)),
-            requirement,
-        ]
-        try:
-            done = subprocess.run(argv, capture_output=True, timeout=PIP_S, check=False)
-        except subprocess.TimeoutExpired as error:
-            msg = f"pip did not fetch {requirement} within {PIP_S:g} s."
-            raise DeviceError(msg, hint="Is the package index reachable from here?") from error
-        found = sorted(target.glob("*.whl"))
-        if done.returncode != 0 or not found:
-            words = done.stderr.decode(errors="replace").strip().splitlines()[-3:]
-            msg = f"pip fetches no {requirement} for {board.machine}: {' '.join(words)}"
-            raise DeviceError(msg, hint="Is the package index reachable from here?")
-        yield found[0]
+def fetched(scratch: Path, requirement: str, board: Board) -> Path:
+    """A wheel for a board, by the pip that belongs to edgebench's own Python.
+
+    Raises:
+        DeviceError: There is none, or it cannot be fetched.
+    """
+    target = scratch / requirement
+    argv = [
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
+        *("--no-deps", "--only-binary=:all:", "--dest", str(target)),
+        *("--implementation", "cp", "--python-version", f"3.{board.python[1]}"),
+        *(word for tag in platform_tags(board) for word in ("--platform", tag)),
+        requirement,
+    ]
+    try:
+        done = subprocess.run(argv, capture_output=True, timeout=PIP_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        msg = f"pip did not fetch {requirement} within {PIP_S:g} s."
+        raise DeviceError(msg, hint="Is the package index reachable from here?") from error
+    found = sorted(target.glob("*.whl"))
+    if done.returncode != 0 or not found:
+        words = done.stderr.decode(errors="replace").strip().splitlines()[-3:]
+        msg = f"pip fetches no {requirement} for {board.machine}: {' '.join(words)}"
+        raise DeviceError(msg, hint="Is the package index reachable from here?")
+    return found[0]
 
 
 def platform_tags(board: Board) -> list[str]:

@@ -43,13 +43,8 @@ from edgebench.runner import (
     RunnerResult,
     run_here,
 )
-from edgebench.runtimes import Runtime
+from edgebench.runtimes import RUNS, Runtime
 
-RUNTIMES: Final[Mapping[str, Runtime]] = {
-    "litert": "litert",
-    "tflite-runtime": "tflite-runtime",
-    "onnxruntime": "onnxruntime",
-}
 HOST_RUNTIMES: Final[Mapping[Format, Runtime]] = {
     Format.TFLITE: "litert",
     Format.ONNX: "onnxruntime",
@@ -261,7 +256,7 @@ def asked_of(
     return RunnerJob(
         kind=kind,
         model=str(_delivered(bench, job.artifact.path)),
-        runtime=RUNTIMES[job.runtime],
+        runtime=RUNS[job.runtime],
         threads=job.threads,
         accelerator=job.accelerator,
         inputs=str(_delivered(bench, inputs)),

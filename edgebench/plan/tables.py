@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import ConfigDict, JsonValue, StrictBool, StrictInt, StrictStr
 
+from edgebench.runtimes import Choice
+
 RawStep = str | dict[str, JsonValue]
 
 
@@ -55,7 +57,7 @@ class PlanDevice:
     name: str
     address: str | None = None
     profile: str | None = None
-    runtime: Literal["litert", "tflite-runtime", "onnxruntime"] | None = None
+    runtime: Choice | None = None
     meter: str | None = None
     accelerators: tuple[str, ...] = ()
     power_mode: StrictStr | StrictInt | None = None

@@ -16,7 +16,7 @@ from edgebench.device.connect import connect
 from edgebench.device.facts import fingerprint
 from edgebench.device.floors import Floor, write_floor
 from edgebench.device.lock import locked
-from edgebench.device.provision import runtime_for
+from edgebench.device.ways import runtime_for
 from edgebench.errors import JobFailed
 from edgebench.measure.campaign import measure_device
 from edgebench.measure.cell import Task

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from edgebench.core import Device, Format, Job, Reason, Recorded, Status
 from edgebench.device.halt import Halt, HaltingTransport
 from edgebench.device.lock import locked
-from edgebench.device.provision import runtime_for
+from edgebench.device.ways import runtime_for
 from edgebench.errors import ConfigError, DeviceError, DeviceLost
 from edgebench.measure.campaign import measure_device
 from edgebench.measure.cell import Task, begin, ended, is_finished, reopened

@@ -1,5 +1,7 @@
 """A small adbd, the device's side of adb, on a TCP port: `python3 -m tests.adbd PORT FAULTS`.
 
+With `ROOT UID` after them, it takes that root and that user once its own modules are loaded.
+
 FAULTS is a JSON file that is read anew for each packet, so that a test may switch them on:
   auth          "accept" a key that is shown, or "refuse" every one; any is taken where it is absent
   silent        a connection is never answered, as by a device that hangs
@@ -138,5 +140,16 @@ async def serve(port, path):
     await server.serve_forever()
 
 
+def move(root, uid):
+    """Be where the phone is, which has no Python."""
+    os.chroot(root)
+    os.chdir("/")
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
 if __name__ == "__main__":
+    if len(sys.argv) > 3:
+        move(sys.argv[3], int(sys.argv[4]))
     asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2])))

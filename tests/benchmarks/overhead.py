@@ -18,10 +18,12 @@ import numpy as np
 from edgebench.compress.inspect import read_artifact
 from edgebench.core import Format, Job
 from edgebench.device.connect import connect
-from edgebench.device.provision import provision, runtime_for
+from edgebench.device.provision import provision
+from edgebench.device.ways import runtime_for
 from edgebench.measure.protocol import PRESETS, loop_of
-from edgebench.measure.session import RUNTIMES, Bench, Turn, compute_here, measure_latency
+from edgebench.measure.session import Bench, Turn, compute_here, measure_latency
 from edgebench.runner import RunnerJob, run_here
+from edgebench.runtimes import RUNS
 
 ROUNDS = 3
 
@@ -51,7 +53,7 @@ def main(run: Path) -> None:
             bare = RunnerJob(
                 kind="latency",
                 model=str(path.resolve()),
-                runtime=RUNTIMES[runtime],
+                runtime=RUNS[runtime],
                 inputs=str(inputs),
                 loop=loop_of(protocol),
             )

@@ -12,6 +12,7 @@ from edgebench.device.jobs import clean, start, wait
 from edgebench.device.provision import provision
 from edgebench.device.releases import Release, boards, fitting
 from edgebench.device.replay import ReplayTransport
+from edgebench.device.trees import BY_SHELL, UNPACK, by_python
 from edgebench.device.wheels import MANIFEST, bundle_for, needs_of, pack, platform_tags
 from edgebench.errors import DeviceError
 from edgebench.runner import RunnerJob
@@ -99,14 +100,17 @@ def test_an_installed_runtime_that_does_not_load_is_not_taken(here, wheels, tmp_
         ("no-python", "litert", "no Python 3"),
         ("jetson-nano-jetpack4", "litert", "only Python 3.6.9"),
         ("jetson-xavier-nx-jetpack5", "litert", "needs glibc 2.34, the board has 2.31"),
+        ("no-python", "litert-native", "has no aarch64/"),
         ("pi3-32-bit-without-numpy", "tflite-runtime", "the board must have it itself"),
         ("riscv", "onnxruntime", "no wheel for riscv64"),
         ("noexec", "litert", "mounted noexec"),
+        ("riscv", "onnxruntime-native", "onnxruntime has no C library for riscv64"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_fetched_or_sent(
-    name, runtime, words, tmp_path
+    name, runtime, words, tmp_path, monkeypatch
 ):
+    monkeypatch.setenv("EDGEBENCH_SYSROOT", str(tmp_path / "empty"))
     device = replayed_device(name, tmp_path)
     with pytest.raises(DeviceError, match=words) as caught:
         provision(device, runtime, cache=tmp_path / "cache", progress=pytest.fail)
@@ -179,13 +183,12 @@ def test_tags_reach_down_from_the_newest(tmp_path):
     assert {"manylinux_2_17_aarch64", "manylinux2014_aarch64"} <= set(tags)
 
 
-def test_a_folder_that_arrives_damaged_is_not_taken(here, wheels, monkeypatch, tmp_path):
+@pytest.mark.parametrize("sealed", ["shell", "python"])
+def test_a_folder_that_arrives_damaged_is_not_taken(here, sealed, tmp_path):
     """The archive is whole, but a file in it is not what its manifest says."""
     import gzip
     import io
     import tarfile
-
-    from edgebench.device.provision import _SEAL, _UNPACK
 
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as archive:
@@ -196,8 +199,8 @@ def test_a_folder_that_arrives_damaged_is_not_taken(here, wheels, monkeypatch, t
     (tmp_path / "bad.tgz").write_bytes(gzip.compress(raw.getvalue()))
     blob = deliver(here, tmp_path / "bad.tgz")
     final = here.work_folder / "runtimes" / "bad"
-    python = boards(here.facts)[0].executable
-    done = run_script(here, _UNPACK, "unpack", str(blob), str(final), python, _SEAL)
+    seal = BY_SHELL if sealed == "shell" else by_python(boards(here.facts)[0].argv)
+    done = run_script(here, UNPACK, "unpack", str(blob), str(final), *seal)
     assert done.exit_code == 4
     assert b"f.py is not what was sent" in done.stderr
     assert not Path(final).exists()

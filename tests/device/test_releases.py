@@ -1,7 +1,6 @@
 import pytest
 
 from edgebench.core import Format
-from edgebench.device.provision import runtime_for
 from edgebench.device.releases import (
     FORMATS,
     MODULES,
@@ -11,7 +10,10 @@ from edgebench.device.releases import (
     fitting,
     numpy_for,
 )
+from edgebench.device.ways import runtime_for, ways_of
 from edgebench.errors import DeviceError
+from edgebench.runtimes import RUNS
+from tests.conftest import need
 from tests.device.boards import replayed_device
 
 FITS = [
@@ -63,13 +65,15 @@ def test_what_does_not_run_on_a_board_is_refused_with_the_reason(name, runtime, 
         ("pi4-with-tflite-runtime", "tflite-runtime", "onnxruntime"),
         ("pi5-with-everything", "litert", "onnxruntime"),
         ("jetson-xavier-nx-jetpack5", "tflite-runtime", "onnxruntime"),
-        ("pi3-32-bit-on-a-64-bit-kernel", "tflite-runtime", None),
-        ("jetson-nano-jetpack4", None, None),
-        ("no-python", None, None),
-        ("alpine", None, None),
+        ("pi3-32-bit-on-a-64-bit-kernel", "tflite-runtime", "onnxruntime-native"),
+        ("jetson-nano-jetpack4", "litert-native", "onnxruntime-native"),
+        ("no-python", "litert-native", "onnxruntime-native"),
+        ("alpine", "litert-native", "onnxruntime-native"),
+        ("riscv", None, None),
     ],
 )
 def test_a_format_has_a_runtime_or_a_reason(name, tflite, onnx, tmp_path):
+    need("apt-get")
     device = replayed_device(name, tmp_path)
     for fmt, expected in ((Format.TFLITE, tflite), (Format.ONNX, onnx)):
         if expected:
@@ -81,8 +85,9 @@ def test_a_format_has_a_runtime_or_a_reason(name, tflite, onnx, tmp_path):
 
 
 def test_an_old_python_is_named(tmp_path):
-    with pytest.raises(DeviceError, match=r"only Python 3\.6\.9; the runner needs CPython 3\.8"):
-        runtime_for(replayed_device("jetson-nano-jetpack4", tmp_path), Format.TFLITE)
+    own, *_ = ways_of(replayed_device("jetson-nano-jetpack4", tmp_path), "litert")
+    words = "it has only Python 3.6.9; the runner in Python needs CPython 3.8 or newer"
+    assert own.why_not == (words,)
 
 
 def test_a_format_that_no_runtime_reads_is_refused(tmp_path):
@@ -91,4 +96,5 @@ def test_a_format_that_no_runtime_reads_is_refused(tmp_path):
 
 
 def test_every_runtime_has_a_format_a_module_and_a_release():
-    assert set(FORMATS) == set(MODULES) == {release.runtime for release in RELEASES}
+    assert set(MODULES) == {release.runtime for release in RELEASES} == set(RUNS.values())
+    assert set(FORMATS) == set(RUNS)

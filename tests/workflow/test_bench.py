@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from edgebench.measure.plain_model import write_plain_model
 from tests.conftest import state_of
 
 
@@ -146,3 +147,22 @@ def test_each_scenario_is_a_cell_of_its_own(classifier, edgebench, tmp_path):
     shown = edgebench("results", "show", run.parent).stdout
     assert "periodic:200" in shown
     assert "missed %" in shown
+
+
+@pytest.mark.parametrize("runtime", ["litert-native", "onnxruntime-native"])
+def test_the_native_runner_is_taken_where_it_is_asked_for(
+    classifier, edgebench, tmp_path, wheels, runtime
+):
+    model = classifier / "model.onnx"
+    if runtime == "litert-native":
+        write_plain_model(model := tmp_path / "model.tflite")
+    asked = ("bench", model, "--device", "local://", "--runtime", runtime, "--json")
+    done = edgebench(*asked, EDGEBENCH_CACHE=str(wheels))
+    (cell,) = json.loads(done.stdout)["cells"]
+    assert (cell["runtime"], state_of(cell)) == (runtime, "measured")
+    assert (cell["agreement"]["cosine"], cell["agreement"]["max_abs"]) == (1.0, 0.0)
+    assert cell["load_ms"] > 0
+    assert cell["first_ms"] > 0
+    assert cell["memory_mb"]["model"] > 0
+    assert cell["latency_ms"]["processes"] >= 3
+    assert cell["latency_ms"]["p50"] > 0

@@ -95,3 +95,19 @@ def test_a_board_with_an_old_runtime_gets_a_form_that_is_right_there(
     (cell,) = json.loads(wrong.stdout)["cells"]
     assert (cell["status"], cell["reasons"]) == ("invalid", ["wrong_output"])
     assert cell["latency_ms"]["p50"] is None
+
+
+def test_a_device_is_made_ready_by_its_name_and_forgotten_with_all_that_was_put_there(
+    edgebench, tmp_path, wheels
+):
+    own = {"HOME": str(tmp_path), "EDGEBENCH_CACHE": str(wheels)}
+    edgebench("device", "add", "here", "local://", **own)
+    asked = ("device", "provision", "here", "--runtime", "onnxruntime-native")
+    told = edgebench(*asked, **own).stdout
+    assert "onnxruntime-native is there: the native runner, onnxruntime" in told
+    work = tmp_path / ".cache" / "edgebench" / "device"
+    assert list(work.glob("runtimes/*/libonnxruntime.so*"))
+    assert "0 B sent" in edgebench(*asked, **own).stdout
+    assert "MB taken away" in edgebench("device", "remove", "here", "--purge", **own).stdout
+    assert not work.exists()
+    assert edgebench("device", "list", **own).stdout == ""
