@@ -104,13 +104,14 @@ def remove(name: str, purge: bool) -> None:
 
 
 def _purge(name: str) -> None:
+    from edgebench.cli.desk import progress_lines
     from edgebench.device.connect import connect
     from edgebench.device.purge import purge
     from edgebench.units import show_size
 
     found = connect(name, password=asker())
     try:
-        freed_bytes = purge(found)
+        freed_bytes = purge(found, progress_lines())
     finally:
         found.transport.close()
     click.echo(f"{name}: {show_size(freed_bytes)} taken away from {found.work_folder}")

@@ -26,14 +26,14 @@ def filled(device, tmp_path):
 
 
 def test_everything_of_ours_is_taken_away_and_weighed(filled):
-    assert purge(filled) >= 300_000
+    assert purge(filled, print) >= 300_000
     assert filled.transport.run(["ls", "-d", str(filled.work_folder)]).exit_code != 0
-    assert purge(filled) == 0
+    assert purge(filled, print) == 0
 
 
 def test_what_is_not_ours_stays(filled):
     filled.transport.run(["touch", f"{filled.work_folder}/theirs"])
-    purge(filled)
+    purge(filled, print)
     assert names_in(filled) == {"theirs"}
     filled.transport.run(["rm", "-r", str(filled.work_folder)])
 
@@ -42,11 +42,11 @@ def test_while_a_job_runs_nothing_is_removed(filled, launch_of):
     running = start(filled, launch_of("sleep 60"), JOB, name="cell")
     try:
         with pytest.raises(DeviceError, match=f"the job {running.folder.name} runs there"):
-            purge(filled)
+            purge(filled, print)
         assert names_in(filled) >= {"blobs", "jobs"}
     finally:
         clean(filled, running)
-    assert purge(filled) >= 300_000
+    assert purge(filled, print) >= 300_000
 
 
 def test_settings_that_a_host_holds_are_not_forgotten(here, tmp_path):
@@ -56,11 +56,11 @@ def test_settings_that_a_host_holds_are_not_forgotten(here, tmp_path):
     heard = f'mkdir -p "$1" && cd "$1" && : > standing && echo {int(time.monotonic())} > lease'
     run_script(here, heard, "stand", str(steady))
     with pytest.raises(DeviceError, match="a host that was heard of 0 s ago holds its settings"):
-        purge(here)
+        purge(here, print)
     run_script(here, ': > "$1/restored"', "restore", str(steady))
-    assert purge(here) > 0
+    assert purge(here, print) > 0
 
 
 def test_every_folder_that_is_made_in_a_work_folder_is_known(filled):
     assert names_in(filled) <= set(FOLDERS)
-    purge(filled)
+    purge(filled, print)

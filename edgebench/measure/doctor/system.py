@@ -4,7 +4,7 @@ import shlex
 from typing import Final
 
 from edgebench.core import Format
-from edgebench.device.provision import runtime_for
+from edgebench.device.ways import runtime_for
 from edgebench.errors import DeviceError
 from edgebench.measure.doctor.trouble import Condition, Severity, Trouble
 from edgebench.units import show_duration
