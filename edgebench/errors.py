@@ -7,6 +7,7 @@ EdgebenchError            ends the command with its exit code, as `error:` and `
     │   └── NoEffect      a step changed nothing; there is no variant to measure
     ├── DeviceError       the device answers but cannot do it: no space, no Python, a refused key
     │   ├── DeviceLost    the device does not answer; the only error that is worth a retry
+    │   ├── DeviceRestarted  it was started anew while it was at work, which is to be repeated
     │   └── DeviceFull    a file does not fit there; the cells that need it fail, the others go on
     └── JobFailed         one measurement failed on a healthy device; the other cells go on
 """
@@ -52,6 +53,10 @@ class DeviceError(NotDone):
 
 class DeviceLost(DeviceError):
     """The device does not answer."""
+
+
+class DeviceRestarted(DeviceError):
+    """The device was started anew: what ran there is gone, and what it had been set to."""
 
 
 class DeviceFull(DeviceError):

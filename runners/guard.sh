@@ -13,6 +13,7 @@
 # job of the folder JOBS runs any more: a host that was killed, or a link that broke, leaves a board
 # as it was. In FOLDER:
 #   before    what each read before anything was changed; `clocks` is what jetson_clocks stored
+#   boot      by which boot of the kernel it stands
 #   lease     seconds since boot when the host was last heard of
 #   standing  appears once there is somebody who will put everything back
 #   restored  appears once everything is back; restore.log says what is not
@@ -145,6 +146,7 @@ while read -r name value; do
 done > wanted 2> set.log 3> before.part
 mv -f before.part before
 uptime_s > lease
+cat /proc/sys/kernel/random/boot_id > boot 2> /dev/null
 # Deaf before it is another program: what is ignored stays so through an exec.
 (
   trap '' HUP INT TERM

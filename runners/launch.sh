@@ -3,14 +3,17 @@
 #
 #     sh launch.sh FOLDER PROGRAM [ARGUMENT...]
 #
-# Returns once the program runs. In FOLDER, each written under another name first:
+# Returns once the program runs, and prints by which boot. In FOLDER, each written under another name first:
 #   pid        "LEADER START PROGRAM START": process ids and their start times, in ticks since boot
 #   heartbeat  seconds since boot when the session was last alive, every 15 s
+#   boot       by which boot of the kernel it runs
 #   exit_code  as a shell gives it, 128 + n where signal n ended the program
-#   log        all that the program printed
+#   log        all that the program printed; and that the kernel killed it for want of memory
 #   lock       held until the session ends, so that a waiter can sleep on it (where flock is there)
 #
 # POSIX sh and nothing more: dash, busybox, toybox.
+
+BOOT=/proc/sys/kernel/random/boot_id
 
 put() {
   printf '%s\n' "$2" > "$1.part" && mv -f "$1.part" "$1"
@@ -24,6 +27,13 @@ start_time() {
   printf '%s' "${20}"
 }
 
+# How often the kernel has killed a program for want of memory.
+oom_kills() {
+  while read -r name count; do
+    [ "$name" = oom_kill ] && printf '%s' "$count" && return
+  done < /proc/vmstat
+} 2> /dev/null
+
 beat() {
   exec 9>&- # closed here, for a shell keeps a copy of what it closes for a function only
   while sleep 15 && kill -0 $$ 2> /dev/null; do
@@ -36,6 +46,8 @@ lead() {
   command -v flock > /dev/null && flock 9
   # A told end reaches the program too; the leader stays to write down how it ended.
   trap : TERM
+  [ -r "$BOOT" ] && read -r boot < "$BOOT" && put boot "$boot"
+  kills=$(oom_kills)
   "$@" > log 2>&1 < /dev/null 9>&- &
   program=$!
   put pid "$$ $(start_time $$) $program $(start_time $program)"
@@ -46,6 +58,7 @@ lead() {
     wait "$program"
     code=$?
   done
+  [ "$code" = 137 ] && [ "$(oom_kills)" != "$kills" ] && echo "Killed: out of memory" >> log
   put exit_code "$code"
   # The heartbeat, whatever the program left behind in its session, and this shell itself.
   kill -s KILL -- "-$$" 2> /dev/null
@@ -74,3 +87,4 @@ while [ ! -e pid ]; do
   fi
   sleep 0.05 2> /dev/null || sleep 1
 done
+[ ! -e boot ] || cat boot

@@ -26,7 +26,9 @@ print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'; } < "$1" 2> /dev/nu
 _LOOK: Final = (
     HASH
     + """
-mkdir -p "$1" && [ -w "$1" ] || { echo "no write permission" >&2; exit 3; }
+mkdir -p "$1" || exit 3
+probe=$1/.probe.$$
+: > "$probe" && rm -f "$probe" || exit 3
 if [ -f "$1/$2" ] && [ "$(hash_of "$1/$2")" = "$2" ]; then echo present; exit 0; fi
 df -Pk "$1"
 """

@@ -26,20 +26,26 @@ read_pid() {
 START: Final = """
 folder=$1 owner=$2
 shift 2
-[ -e "$folder/pid" ] && exit 0
+[ -e "$folder/pid" ] && { cat "$folder/boot" 2> /dev/null; exit 0; }
 mkdir -p "$folder" && printf '%s\\n' "$owner" > "$folder/owner" || exit 3
 cat > "$folder/job.json.part" && mv -f "$folder/job.json.part" "$folder/job.json" || exit 3
 exec env -i PATH="$PATH" HOME="$HOME" "$@"
 """
 
 WAIT_NAME: Final = "edgebench-wait"
-# folder quiet_s slice_s   Sleeps on the lock that the leader holds, where flock and timeout are
-# there: no look at the job costs anything then. Else it sleeps, and looks from time to time.
+# folder quiet_s slice_s boot   What ran before the device was started anew is gone, whatever its
+# files say, for they may be half written. Sleeps on the lock that the leader holds, where flock and
+# timeout are there: no look at the job costs anything then. Else it sleeps, and looks now and then.
 WAIT: Final = (
     _ALIVE
     + """
-cd "$1" 2> /dev/null || { echo vanished; exit 0; }
-tell() { printf '%s\\n' "$1"; tail -c 8192 log 2> /dev/null; exit 0; }
+is_here=no
+cd "$1" 2> /dev/null && is_here=yes
+tell() { printf '%s\\n' "$1"; [ $is_here = no ] || tail -c 8192 log 2> /dev/null; exit 0; }
+booted=
+[ -r /proc/sys/kernel/random/boot_id ] && read -r booted < /proc/sys/kernel/random/boot_id
+[ -n "$4" ] && [ -n "$booted" ] && [ "$4" != "$booted" ] && tell restarted
+[ $is_here = yes ] || tell vanished
 look() {
   [ -e exit_code ] && read -r code < exit_code && tell "finished $code"
   read_pid .
@@ -67,6 +73,12 @@ fi
 echo running
 """
 )
+
+# folder   Whether anything can be written there.
+WRITE: Final = """
+probe=$1/.probe.$$
+: > "$probe" && rm -f "$probe"
+"""
 
 # folder   The leader writes down the exit code of a program that is told to end; then it is gone.
 STOP: Final = (

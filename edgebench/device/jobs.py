@@ -33,13 +33,26 @@ ANSWER_S: Final = 20.0
 # Where less is left, neither an exit code nor an answer can be relied upon.
 FULL_BYTES: Final = 64 << 10
 NO_SPACE_WORDS: Final = "No space left on device"
+READ_ONLY_WORDS: Final = "Read-only file system"
+# As `runners/launch.sh` writes it.
+NO_MEMORY_WORDS: Final = "Killed: out of memory"
+READ_ONLY_HINT: Final = (
+    "A kernel turns a disk that fails read-only: see `dmesg` there, check the card, restart it."
+)
+OURS_HINT: Final = "Is the folder not ours?"
+RESTARTED: Final = "The device was started anew while the runner was at work."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A job that was started."""
+    """A job that was started.
+
+    Attributes:
+        boot: Which boot of the device's kernel it runs under; empty where that is not known.
+    """
 
     folder: PurePosixPath
+    boot: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +62,12 @@ class Ended:
     Attributes:
         exit_code: As a shell gives it, 128 + n where signal n ended the runner; None where there
             is none.
+        how: `restarted` where the device was started anew meanwhile.
         log: The last 8 kB of what the runner printed.
     """
 
     exit_code: int | None
-    how: Literal["finished", "killed", "vanished"]
+    how: Literal["finished", "killed", "vanished", "restarted"]
     log: str
 
 
@@ -80,8 +94,9 @@ def start(device: Device, launch: "Launch", job: RunnerJob, *, name: str) -> Run
         msg = f"{device.name} does not start the runner in {str(folder)!r}: {words or '-'}."
         if NO_SPACE_WORDS in words or is_full(device):
             raise DeviceFull(msg, hint="Its disk is full: free some.")
-        raise DeviceError(msg, hint="Is the folder not ours?")
-    return Running(folder=folder)
+        raise DeviceError(msg, hint=READ_ONLY_HINT if READ_ONLY_WORDS in words else OURS_HINT)
+    boot = re.fullmatch(rb"([0-9a-f-]{36})\s*", done.stdout)
+    return Running(folder=folder, boot=boot[1].decode() if boot else "")
 
 
 def is_full(device: Device) -> bool:
@@ -89,6 +104,17 @@ def is_full(device: Device) -> bool:
     done = _patiently(device, ("df", "-Pk", str(device.work_folder)))
     left_bytes = free_bytes(done.stdout.decode(errors="replace"))
     return left_bytes is not None and left_bytes < FULL_BYTES
+
+
+def refuses_writes(device: Device) -> DeviceError | None:
+    """Why nothing can be written where jobs are, though there is space; None where it can."""
+    place = device.work_folder / "jobs"
+    done = _patiently(device, ("sh", "-c", scripts.WRITE, "edgebench-write", str(place)))
+    words = done.stderr.decode(errors="replace")
+    if READ_ONLY_WORDS not in words:
+        return None
+    msg = f"{device.name} lets nothing be written in {str(place)!r} any more: {READ_ONLY_WORDS}."
+    return DeviceError(msg, hint=READ_ONLY_HINT)
 
 
 def wait(
@@ -113,7 +139,8 @@ def wait(
     while (left_s := deadline_s - time.monotonic()) > 0:
         slice_s = min(max(quiet_s, SLICE_S), left_s)
         times = (f"{min(quiet_s, slice_s):.3f}", f"{max(1, round(slice_s))}")
-        argv = ("sh", "-c", scripts.WAIT, scripts.WAIT_NAME, str(running.folder), *times)
+        waiting = (scripts.WAIT, scripts.WAIT_NAME, str(running.folder), *times, running.boot)
+        argv = ("sh", "-c", *waiting)
         done = _patiently(device, argv, timeout_s=slice_s + ANSWER_S, patience_s=patience_s)
         ended = read_end(done.stdout.decode(errors="replace"))
         if ended is not None:
@@ -134,9 +161,11 @@ def read_end(answer: str) -> Ended | None:
     """
     state, _, log = answer.partition("\n")
     word, _, detail = state.partition(" ")
-    if word == "finished":
+    if word == "finished" and re.fullmatch(r"\d{1,3}", detail):
         code = int(detail)
         return Ended(exit_code=code, how="killed" if code > 128 else "finished", log=log)
+    if word == "restarted" or (word == "vanished" and _is_younger(detail)):
+        return Ended(exit_code=None, how="restarted", log=f"{log}{RESTARTED}\n")
     if word == "vanished":
         return Ended(exit_code=None, how="vanished", log=f"{log}{_last_sign(detail)}\n")
     return None
@@ -203,15 +232,21 @@ def _start_time(pid: int) -> str:
     return ""
 
 
+def _times(detail: str) -> "Mapping[str, float]":
+    return {key: float(value) for key, value in re.findall(r"(now|beat)=(\d+(?:\.\d+)?)", detail)}
+
+
+def _is_younger(detail: str) -> bool:
+    """Whether the device is up for less time than it was when the job last gave a sign."""
+    times = _times(detail)
+    return {"now", "beat"} <= times.keys() and times["now"] < times["beat"]
+
+
 def _last_sign(detail: str) -> str:
     """What the device's uptime says about a job that left no exit code."""
-    times: Mapping[str, float] = {
-        key: float(value) for key, value in re.findall(r"(now|beat)=(\d+(?:\.\d+)?)", detail)
-    }
-    if "now" not in times or "beat" not in times:
+    times = _times(detail)
+    if not {"now", "beat"} <= times.keys():
         return "The runner is gone and wrote no exit code."
-    if times["now"] < times["beat"]:
-        return "The device was started anew while the runner was at work."
     ago_s = times["now"] - times["beat"]
     return f"The runner is gone and wrote no exit code; its last sign of life is {ago_s:.0f} s old."
 

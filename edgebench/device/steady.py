@@ -29,9 +29,13 @@ _RENEW: Final = """
 cd "$1" 2> /dev/null || exit 0
 read -r now _ < /proc/uptime && echo "${now%.*}" > lease.part && mv -f lease.part lease
 """
-# folder seconds   Until everything is back.
+# folder seconds   Until everything is back. After a restart the guard is gone, and with it what the
+# kernel was set to; a power mode, which stays, is put back by the next guard.
 _RELEASE: Final = """
 cd "$1" 2> /dev/null || exit 0
+booted=
+[ -e boot ] && booted=$(cat /proc/sys/kernel/random/boot_id)
+[ "$(cat boot 2> /dev/null)" = "$booted" ] || exit 0
 : > release
 left=$2
 while [ ! -e restored ] && [ "$left" -gt 0 ]; do sleep 1; left=$((left - 1)); done

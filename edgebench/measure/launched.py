@@ -9,12 +9,23 @@ from typing import Final
 
 from edgebench.core import Device, MeasureProtocol, Reason
 from edgebench.device.files import fetch
-from edgebench.device.jobs import NO_SPACE_WORDS, Ended, Running, clean, is_full, start, wait
+from edgebench.device.jobs import (
+    NO_MEMORY_WORDS,
+    NO_SPACE_WORDS,
+    RESTARTED,
+    Ended,
+    Running,
+    clean,
+    is_full,
+    refuses_writes,
+    start,
+    wait,
+)
 from edgebench.device.patience import patiently
 from edgebench.device.provision import Launch
 from edgebench.device.settings import Wanted
 from edgebench.device.steady import renew
-from edgebench.errors import DeviceError, DeviceFull, DeviceLost, JobFailed
+from edgebench.errors import DeviceError, DeviceFull, DeviceLost, DeviceRestarted, JobFailed
 from edgebench.runner import RunnerJob, RunnerResult, read_result
 
 # How the runner ends by itself: with an answer, or with one that says why there is none.
@@ -50,7 +61,13 @@ def ran(
     protocol: MeasureProtocol,
     quiet_s: float = 0.0,
 ) -> Iterator[Done]:
-    """Run a job to its end; its folder on the device is gone after that, however it ended."""
+    """Run a job to its end; its folder on the device is gone after that, however it ended.
+
+    Raises:
+        JobFailed: The runner failed, was killed, or took too long; the other cells go on.
+        DeviceRestarted: The device was started anew meanwhile; the job is to be repeated.
+        DeviceError: It cannot write any more, or does not come back.
+    """
     if Wanted.of(protocol).named():
         patiently(lambda: renew(device))
     try:
@@ -70,6 +87,10 @@ def ran(
 
 def _answer(device: Device, running: Running, ended: Ended, scratch: Path) -> RunnerResult:
     """What the runner wrote; raises JobFailed with how it ended where it wrote nothing."""
+    if ended.how == "restarted":
+        hint = "A weak power supply does that, and so does a watchdog, or heat."
+        msg = f"{device.name}: {RESTARTED}"
+        raise DeviceRestarted(msg, hint=hint)
     if ended.how != "finished" or ended.exit_code not in ANSWERED:
         raise _unanswered(device, ended)
     try:
@@ -83,15 +104,21 @@ def _answer(device: Device, running: Running, ended: Ended, scratch: Path) -> Ru
     return read_result(document.read_bytes())
 
 
-def _unanswered(device: Device, ended: Ended) -> JobFailed:
+def _unanswered(device: Device, ended: Ended) -> JobFailed | DeviceError:
     """Why there is no answer; on a full disk neither the log nor the exit code may say so."""
     log = ended.log[-LOG_CHARACTERS:].strip() or "-"
+    if (refusal := refuses_writes(device)) is not None:
+        return refusal
     if NO_SPACE_WORDS in ended.log or is_full(device):
         msg = f"The device has no space left for what the runner writes. Its log: {log}"
         return JobFailed(msg, reason=Reason.NO_SPACE)
     if ended.how == "finished" and (ended.exit_code or 0) < 128:
         msg = f"The runner ended with code {ended.exit_code} and no answer. Its log: {log}"
         return JobFailed(msg, reason=Reason.RUNTIME_ERROR)
+    if NO_MEMORY_WORDS in ended.log:
+        msg = f"{device.name} ran out of memory, and its kernel killed the runner. Its log: {log}"
+        hint = "Make the model smaller, or free memory on the device."
+        return JobFailed(msg, reason=Reason.KILLED, hint=hint)
     how = "vanished" if ended.how == "vanished" else f"was killed (code {ended.exit_code})"
     msg = f"The runner {how}. Its log: {log}"
     hint = "A runtime that crashes on this model, or too little memory, does that."

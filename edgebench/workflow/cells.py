@@ -12,9 +12,9 @@ from edgebench.device.halt import Halt, HaltingTransport
 from edgebench.device.lock import locked
 from edgebench.device.ways import runtime_for
 from edgebench.errors import ConfigError, DeviceError, DeviceLost
-from edgebench.measure.campaign import measure_device
 from edgebench.measure.cell import Task, begin, ended, is_finished, reopened
 from edgebench.measure.meters.host import HostMeter
+from edgebench.measure.restarts import measure_through
 from edgebench.results.store import (
     CellSpec,
     RunDocument,
@@ -192,7 +192,7 @@ def _measure(folder: Path, run: RunDocument, bill: Bill, desk: Desk, halt: Halt)
     device = replace(bill.device, transport=HaltingTransport(bill.device.transport, halt))
     wait_s = desk.wait_for_lock_s
     with locked(device, run=folder.name, wait_s=wait_s, progress=progress) as held:
-        for recorded in measure_device(
+        for recorded in measure_through(
             held,
             bill.tasks,
             protocol,
