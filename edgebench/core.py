@@ -42,6 +42,10 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+# The most that is taken of a file of a device, where nothing less is said.
+FILE_BYTES_MAX: Final = 1 << 30
+
+
 class Reason(StrEnum):
     """Why a number is missing or deserves doubt: the closed list."""
 
@@ -285,8 +289,15 @@ class Transport(Protocol):
     def push(self, source: Path, target: PurePosixPath, *, timeout_s: float = 600.0) -> None:
         """Copy a file to the device, as it is and under just that name."""
 
-    def pull(self, source: PurePosixPath, target: Path, *, timeout_s: float = 600.0) -> None:
-        """Copy a file from the device."""
+    def pull(
+        self,
+        source: PurePosixPath,
+        target: Path,
+        *,
+        timeout_s: float = 600.0,
+        bytes_max: int = FILE_BYTES_MAX,
+    ) -> None:
+        """Copy a file from the device; a DeviceError where it is larger than `bytes_max`."""
 
     def close(self) -> None:
         """End the connection; a second call does nothing."""

@@ -14,6 +14,8 @@ EdgebenchError            ends the command with its exit code, as `error:` and `
 
 from typing import ClassVar
 
+from edgebench.untrusted import plain
+
 
 class EdgebenchError(Exception):
     """Something that the user can mend: a sentence, and a hint on what to do next."""
@@ -21,8 +23,9 @@ class EdgebenchError(Exception):
     exit_code: ClassVar[int] = 3
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.hint = hint
+        # Some words are a device's, or of a file that somebody sent.
+        super().__init__(plain(message))
+        self.hint = None if hint is None else plain(hint)
 
     def in_full(self) -> str:
         """Message and hint in one, for where there is one line for both."""

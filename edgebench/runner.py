@@ -15,14 +15,16 @@ from importlib import resources
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue, TypeAdapter
 
 from edgebench.core import Accel, MemoryProcess, Profile, Reason, Scenario, TensorSpec
 from edgebench.errors import JobFailed
 from edgebench.runtimes import Runtime
+from edgebench.untrusted import read_document
 
 JOB_SCHEMA: Final = "edgebench.job/1"
 RESULT_SCHEMA: Final = "edgebench.result/1"
+ERROR_CHARACTERS_MAX: Final = 2000
 
 # The wheel of onnxruntime starts an uploader from 1.29 on, unless this stands before its import.
 ENVIRONMENT: Final[Mapping[str, str]] = {"ORT_DISABLE_TELEMETRY": "1"}
@@ -240,13 +242,14 @@ def shipped(name: str) -> Path:
 def read_result(document: bytes) -> RunnerResult:
     """Read a result document; raises JobFailed where the runner says that it failed."""
     try:
-        result = _RESULT.validate_json(document)
-    except ValidationError as error:
-        msg = f"The runner's result document is not one: {error}."
+        result = _RESULT.validate_json(json.dumps(read_document(document)))
+    except ValueError as error:  # pydantic's own is one, and goes on for pages
+        words = str(error)[:ERROR_CHARACTERS_MAX]
+        msg = f"The runner's result document is not one: {words}."
         raise JobFailed(msg, reason=Reason.RUNTIME_ERROR) from error
     if result.status == "failed":
         raise JobFailed(
-            result.error or "The runner gave no reason.",
+            (result.error or "The runner gave no reason.")[:ERROR_CHARACTERS_MAX],
             reason=result.reason or Reason.RUNTIME_ERROR,
         )
     return result

@@ -20,6 +20,9 @@
 #
 # POSIX sh and nothing more: dash, busybox, toybox.
 
+# Root writes here what the login user reads; the folder itself is closed to others.
+umask 022
+
 # Where nvpmodel lies.
 PATH=$PATH:/usr/sbin:/sbin
 

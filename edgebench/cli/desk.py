@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgebench.untrusted import plain
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -52,7 +54,7 @@ def progress_lines() -> "Progress":
     started = time.monotonic()
 
     def show(text: str) -> None:
-        line = f"[{time.monotonic() - started:5.0f} s] {text}"
+        line = f"[{time.monotonic() - started:5.0f} s] {plain(text)}"
         # A worker's thread has no context of click's, which would know of the colours.
         click.secho(line, dim=True, err=True, color=colour())
 

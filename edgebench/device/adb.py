@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from edgebench.core import Completed
+from edgebench.core import FILE_BYTES_MAX, Completed
 from edgebench.device.adb_client import Attached, find_client, transfer
 from edgebench.device.adb_exec import Conversation
 from edgebench.device.adb_reach import is_usable, let_go, reach, serial_of
 from edgebench.device.files import HASH, sha256_of
-from edgebench.device.frames import END, END_S, LinkLost
+from edgebench.device.frames import END, END_S, LinkLost, TooMuch, too_much
 from edgebench.device.patience import within
 from edgebench.errors import DeviceError, DeviceLost
 
@@ -96,7 +96,7 @@ class AdbTransport:
             may = self._script(_MAY_PUT, "may-put", str(target), until_s=until_s)
             if may.exit_code != 0:
                 raise DeviceError(_not_copied(source, target, may))
-            self._copy("push", str(source.absolute()), str(part), until_s=until_s)
+            self._copy("push", str(source.absolute()), str(part), until_s)
             arguments = (str(part), str(target), digest)
             taken = self._script(_TAKE, "take", *arguments, until_s=until_s)
         if taken.exit_code == 4 and not taken.stderr:
@@ -106,7 +106,14 @@ class AdbTransport:
         if taken.exit_code != 0:
             raise DeviceError(_not_copied(source, target, taken))
 
-    def pull(self, source: PurePosixPath, target: Path, *, timeout_s: float = 600.0) -> None:
+    def pull(
+        self,
+        source: PurePosixPath,
+        target: Path,
+        *,
+        timeout_s: float = 600.0,
+        bytes_max: int = FILE_BYTES_MAX,
+    ) -> None:
         """Copy a file from the device; it gets its name once it has arrived whole."""
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         until_s = time.monotonic() + timeout_s
@@ -116,7 +123,7 @@ class AdbTransport:
                 if may.exit_code != 0:
                     raise DeviceError(_not_copied(source, target, may))
                 part.touch()
-                self._copy("pull", str(source), str(part.absolute()), until_s=until_s)
+                self._copy("pull", str(source), str(part.absolute()), until_s, bytes_max)
             expected, found = may.stdout.decode(errors="replace").strip(), sha256_of(part)
             if found != expected:
                 msg = f"{str(source)!r} of {self._address} arrived as {found}, not as {expected}."
@@ -140,16 +147,22 @@ class AdbTransport:
         except TimeoutError:
             conversation.leave()
             raise self._gave_up(device, argv[0], timeout_s, conversation.pid) from None
+        except TooMuch as error:
+            raise too_much(self._address, argv[0], error) from error
         except LinkLost as error:
             raise self._lost(argv[0], error) from error
 
-    def _copy(self, verb: str, source: str, target: str, *, until_s: float) -> None:
+    def _copy(
+        self, verb: str, source: str, target: str, until_s: float, bytes_max: int = 0
+    ) -> None:
         device, what = self._device(), f"adb {verb}"
         timeout_s = max(1.0, until_s - time.monotonic())
         try:
-            transfer(device, verb, source, target, timeout_s=timeout_s)
+            transfer(device, verb, source, target, timeout_s=timeout_s, bytes_max=bytes_max)
         except TimeoutError:
             raise self._gave_up(device, what, timeout_s, None) from None
+        except TooMuch as error:
+            raise too_much(self._address, what, error) from error
         except LinkLost as error:
             raise self._lost(what, error) from error
 

@@ -5,19 +5,25 @@ lost. Its server is the user's: ADB_SERVER_SOCKET, ANDROID_ADB_SERVER_PORT and t
 it.
 """
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from edgebench.core import Completed
-from edgebench.device.frames import LinkLost
+from edgebench.device.frames import OUTPUT_BYTES_MAX, LinkLost, TooMuch
 from edgebench.errors import ConfigError, DeviceError, DeviceLost
 
 CLIENT_VARIABLE: Final = "EDGEBENCH_ADB"
 CALL_S: Final = 20.0
+LOOK_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,23 +65,61 @@ def find_client() -> str:
     return found
 
 
-def call(argv: tuple[str, ...], *, timeout_s: float = CALL_S) -> Completed:
+def call(
+    argv: tuple[str, ...],
+    *,
+    timeout_s: float = CALL_S,
+    grows: Path | None = None,
+    bytes_max: int = OUTPUT_BYTES_MAX,
+) -> Completed:
     """Run the client to its end.
+
+    Args:
+        grows: A file that the client writes; it may have no more than `bytes_max`.
 
     Raises:
         TimeoutError: It took longer; it was ended.
+        TooMuch: It printed or wrote more than it may; it was ended.
         ConfigError: It cannot be run.
     """
-    try:
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        try:
+            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+        except OSError as error:
+            msg = f"{argv[0]!r} cannot be run: {error.strerror}."
+            raise ConfigError(msg, hint=f"Let {CLIENT_VARIABLE} name a program `adb`.") from error
+        limits: dict[Path | int, int] = {
+            stdout.fileno(): OUTPUT_BYTES_MAX,
+            stderr.fileno(): OUTPUT_BYTES_MAX,
+            **({grows: bytes_max} if grows else {}),
+        }
+        with process:
+            try:
+                _await(process, time.monotonic() + timeout_s, limits)
+            except BaseException:
+                process.kill()
+                raise
+        for stream in (stdout, stderr):
+            stream.seek(0)
+        return Completed(
+            argv=argv, exit_code=process.returncode, stdout=stdout.read(), stderr=stderr.read()
         )
-    except subprocess.TimeoutExpired as error:
-        raise TimeoutError from error
-    except OSError as error:
-        msg = f"{argv[0]!r} cannot be run: {error.strerror}."
-        raise ConfigError(msg, hint=f"Let {CLIENT_VARIABLE} name a program `adb`.") from error
-    return Completed(argv=argv, exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def _await(
+    process: subprocess.Popen[bytes], until_s: float, limits: Mapping[Path | int, int]
+) -> None:
+    """Wait for a client's end, and look at what it writes meanwhile."""
+    while process.returncode is None:
+        left_s = until_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(min(LOOK_S, left_s))
+        for file, bytes_max in limits.items():
+            with contextlib.suppress(FileNotFoundError):
+                if os.stat(file).st_size > bytes_max:  # noqa: PTH116 - a descriptor has no Path
+                    raise TooMuch(bytes_max)
 
 
 def attached(client: str) -> dict[str, str]:
@@ -105,17 +149,25 @@ def listed(table: str) -> dict[str, str]:
     return dict(re.findall(r"^(\S+)\t(.+?)\s*$", table, re.MULTILINE))
 
 
-def transfer(device: Attached, *words: str, timeout_s: float) -> None:
+def transfer(
+    device: Attached, *words: str, timeout_s: float, bytes_max: int = OUTPUT_BYTES_MAX
+) -> None:
     """Have the client `push` or `pull` a file.
 
     Only its exit code counts: it reports a file as pushed that was not.
 
+    Args:
+        bytes_max: Of a file that is pulled.
+
     Raises:
         TimeoutError: It took longer.
+        TooMuch: The file is larger than it may be.
         LinkLost: It did not come to its end.
         DeviceError: The device refused it.
     """
-    done = call(device.argv(*words), timeout_s=timeout_s)
+    grows = Path(words[2]) if words[0] == "pull" else None
+    argv = device.argv(*words)
+    done = call(argv, timeout_s=timeout_s, grows=grows, bytes_max=bytes_max)
     if done.exit_code == 0:
         return
     refusal = re.search(r": remote (.+)", (done.stderr + done.stdout).decode(errors="replace"))

@@ -17,7 +17,7 @@ from typing import IO, Final
 
 from edgebench.core import Completed
 from edgebench.device.adb_client import Attached, call, transfer
-from edgebench.device.frames import Framed, LinkLost
+from edgebench.device.frames import Framed, LinkLost, TooMuch
 
 SCRATCH: Final = PurePosixPath("/data/local/tmp")
 # Beyond 64 kB the client's request to its server is garbled, and hangs.
@@ -48,6 +48,7 @@ class Conversation:
             LinkLost: The link ended first.
             DeviceError: The device refused a file that the call needs.
             TimeoutError: Copying such a file took too long.
+            TooMuch: The program printed more than it may.
         """
         is_short = len(os.fsencode(self._framed.command)) < COMMAND_MAX_BYTES
         if self._device.has_shell_v2 and is_short:
@@ -75,13 +76,14 @@ class Conversation:
                 self._listen(f"exec sh {there}/run", b"")
                 code = self._framed.exit_code
                 if code is None:
+                    self._framed.check_size()
                     raise LinkLost(self._framed.last_words())
                 for name in ("stdout", "stderr"):
                     transfer(
                         self._device, "pull", str(there / name), str(here / name), timeout_s=COPY_S
                     )
             finally:
-                with contextlib.suppress(TimeoutError):
+                with contextlib.suppress(TimeoutError, TooMuch):
                     call(self._device.argv("shell", f"rm -rf {there}"))
             return Completed(
                 argv=self._argv,
@@ -116,6 +118,8 @@ class Conversation:
     def _hear(self, stream: IO[bytes] | None, heard: bytearray) -> None:
         if isinstance(stream, io.BufferedReader):
             self._framed.read(stream.read1, heard)
+            if len(heard) > self._framed.bytes_max:
+                self.leave()
 
 
 def _feed(stream: IO[bytes] | None, data: bytes) -> None:

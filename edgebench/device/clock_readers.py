@@ -4,7 +4,7 @@ None where the text does not say.
 """
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
 
@@ -12,6 +12,8 @@ from edgebench.device.listed import by_folder, listed_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+CPUS_MAX: Final = 8192  # as many as Linux knows
 
 
 def _hz(kilohertz: str | None) -> int | None:
@@ -63,7 +65,8 @@ def cpu_list(text: str) -> frozenset[int]:
     """
     found: set[int] = set()
     for first, last in re.findall(r"(\d+)(?:-(\d+))?", text):
-        found |= set(range(int(first), int(last or first) + 1))
+        beyond = min(int(last or first), int(first) + CPUS_MAX)
+        found |= set(range(int(first), beyond + 1))
     return frozenset(found)
 
 

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import JsonValue
+
+from edgebench.untrusted import plain_json
+
+ANSWER_CHARACTERS_MAX: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,3 +25,10 @@ class Fact:
     command: str
     read: Callable[[str], JsonValue]
     part: Literal["hw", "sw", "state"] | None = None
+
+    def of(self, answer: str) -> JsonValue:
+        """The fact, in plain words; None where the answer is beyond what its reader takes."""
+        try:
+            return plain_json(self.read(answer[:ANSWER_CHARACTERS_MAX]))
+        except (ValueError, OverflowError, RecursionError):
+            return None

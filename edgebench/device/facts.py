@@ -208,7 +208,7 @@ def read_facts(
         words = done.stderr.decode(errors="replace").strip()[-300:]
         msg = f"{transport.address} does not run shell scripts: {words or done.exit_code}."
         raise DeviceError(msg, hint="A POSIX shell as `sh` is needed on the device.")
-    facts = {name: fact.read(answers.get(name, "")) for name, fact in FACTS.items()}
+    facts = {name: fact.of(answers.get(name, "")) for name, fact in FACTS.items()}
     clock_s = facts.pop("clock_s")
     # The answer to the first question was given right after it was asked, up to the latency of
     # the link; what is looked for are clocks that are hours or decades off.

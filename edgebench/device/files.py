@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from edgebench.core import Completed, Device, Progress
+from edgebench.core import FILE_BYTES_MAX, Completed, Device, Progress
 from edgebench.device.fact_readers import free_bytes
 from edgebench.errors import ConfigError, DeviceError, DeviceFull, DeviceLost
 from edgebench.units import show_size
@@ -90,17 +90,19 @@ def deliver(device: Device, source: Path, *, progress: Progress | None = None) -
     return folder / digest
 
 
-def fetch(device: Device, source: PurePosixPath, target: Path) -> Path:
+def fetch(
+    device: Device, source: PurePosixPath, target: Path, *, bytes_max: int = FILE_BYTES_MAX
+) -> Path:
     """Have a file of the device here; it gets its name once it is whole.
 
     Raises:
         DeviceLost: The link broke.
-        DeviceError: There is no such file.
+        DeviceError: There is no such file, or it is larger than `bytes_max`.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        device.transport.pull(source, part)
+        device.transport.pull(source, part, bytes_max=bytes_max)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SLICE_S: Final = 60.0  # one question to the device; it answers earlier when the job ends earlier
 ANSWER_S: Final = 20.0
+LOOK_S: Final = 0.2  # a device that answers at once need not be asked at once again
 # Where less is left, neither an exit code nor an answer can be relied upon.
 FULL_BYTES: Final = 64 << 10
 NO_SPACE_WORDS: Final = "No space left on device"
@@ -146,6 +147,7 @@ def wait(
         if ended is not None:
             return ended
         quiet_s = 0.0
+        time.sleep(min(LOOK_S, max(0.0, deadline_s - time.monotonic())))
     stop(device, running)
     msg = f"The runner on {device.name} took longer than {timeout_s:g} s; it was ended."
     raise JobFailed(msg, reason=Reason.TIMEOUT)
@@ -197,7 +199,8 @@ def end_leftovers(device: Device) -> tuple[str, ...]:
     ended: list[str] = []
     for line in done.stdout.decode(errors="replace").splitlines():
         owner, _, name = line.partition("\t")
-        if name and is_abandoned(owner):
+        # Names of ours, and nothing that leads elsewhere.
+        if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", name) and is_abandoned(owner):
             clean(device, Running(folder=device.work_folder / "jobs" / name))
             ended.append(name)
     return tuple(ended)

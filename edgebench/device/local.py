@@ -1,5 +1,6 @@
 """This machine as a device: programs are child processes, files are copied."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -8,11 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from edgebench.core import Completed
+from edgebench.core import FILE_BYTES_MAX, Completed
 from edgebench.errors import ConfigError, DeviceError
 
 NOT_FOUND: Final = 127  # what a shell answers for a program that it cannot find
 NOT_EXECUTABLE: Final = 126
+PRIVATE: Final = 0o077  # what we make on a device is its login user's alone
 
 
 class LocalTransport:
@@ -36,6 +38,7 @@ class LocalTransport:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                umask=PRIVATE,
             )
         except OSError as error:
             code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
@@ -55,11 +58,20 @@ class LocalTransport:
     def push(self, source: Path, target: PurePosixPath, *, timeout_s: float = 600.0) -> None:
         """Copy a file to just that name; a copy has no link that could hang, so no deadline."""
         del timeout_s
+        if not Path(target).exists():
+            _made_private(Path(target))
         _copy(source, Path(target))
 
-    def pull(self, source: PurePosixPath, target: Path, *, timeout_s: float = 600.0) -> None:
+    def pull(
+        self,
+        source: PurePosixPath,
+        target: Path,
+        *,
+        timeout_s: float = 600.0,
+        bytes_max: int = FILE_BYTES_MAX,
+    ) -> None:
         """Copy a file from just that name."""
-        del timeout_s
+        del timeout_s, bytes_max
         _copy(Path(source), target)
 
     def close(self) -> None:
@@ -79,6 +91,11 @@ def open_local(
         msg = f"{address!r} names a place on this machine, but this machine is one device."
         raise ConfigError(msg, hint="Write local://.")
     return LocalTransport()
+
+
+def _made_private(target: Path) -> None:
+    with contextlib.suppress(OSError):  # the copy says why
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600))
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edgebench.core import Transport
+from edgebench.untrusted import readable
 
 TIMEOUT_S: Final = 30.0
 CHARACTERS_MAX: Final = 4096
@@ -55,7 +56,7 @@ def look(transport: Transport, *, globs: Sequence[str], tools: Sequence[str]) ->
     """
     argv = ("sh", "-c", _SCRIPT, "edgebench-look", *tools, "--", *globs)
     done = transport.run(argv, timeout_s=TIMEOUT_S)
-    return read_listing(done.stdout.decode(errors="replace"))
+    return read_listing(readable(done.stdout.decode(errors="replace")))
 
 
 def read_listing(answer: str) -> Listing:
@@ -75,7 +76,7 @@ def read_listing(answer: str) -> Listing:
         elif kind == "closed":
             closed.add(name)
         elif kind == "file":
-            files[name] = next(words, "")
+            files[name] = next(words, "")[:CHARACTERS_MAX]
     return Listing(files=files, closed=frozenset(closed), tools=frozenset(tools))
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from edgebench.core import Completed
+from edgebench.core import FILE_BYTES_MAX, Completed
 from edgebench.errors import ConfigError, DeviceError
 
 
@@ -96,9 +96,16 @@ class ReplayTransport:
         del timeout_s
         self.pushed[target] = source.read_bytes()
 
-    def pull(self, source: PurePosixPath, target: Path, *, timeout_s: float = 600.0) -> None:
+    def pull(
+        self,
+        source: PurePosixPath,
+        target: Path,
+        *,
+        timeout_s: float = 600.0,
+        bytes_max: int = FILE_BYTES_MAX,
+    ) -> None:
         """Give a file that was pushed or captured."""
-        del timeout_s
+        del timeout_s, bytes_max
         if source in self.pushed:
             target.write_bytes(self.pushed[source])
         elif str(source) in self._capture.files:

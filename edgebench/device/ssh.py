@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from edgebench.core import Completed
-from edgebench.device.frames import CHUNK, END, END_S, LinkLost
+from edgebench.core import FILE_BYTES_MAX, Completed
+from edgebench.device.frames import CHUNK, END, END_S, LinkLost, TooMuch, too_much
 from edgebench.device.patience import within
 from edgebench.device.ssh_config import Hop, route
 from edgebench.device.ssh_exec import Conversation
@@ -65,13 +65,22 @@ class SshTransport:
         done = self._hold(Conversation(argv), _chunks(source), timeout_s)
         if done.exit_code != 0:
             raise DeviceError(_not_copied(source, target, done))
-        if int(done.stdout) != source.stat().st_size:
-            msg = f"{self._address} took {int(done.stdout)} bytes of {source.name!r}, not all."
+        taken = done.stdout.decode(errors="replace").strip()
+        if taken != str(source.stat().st_size):
+            msg = f"{self._address} took {taken[:20]!r} bytes of {source.name!r}, not all."
             raise DeviceLost(msg)
 
-    def pull(self, source: PurePosixPath, target: Path, *, timeout_s: float = 600.0) -> None:
+    def pull(
+        self,
+        source: PurePosixPath,
+        target: Path,
+        *,
+        timeout_s: float = 600.0,
+        bytes_max: int = FILE_BYTES_MAX,
+    ) -> None:
         """Copy a file from the device."""
-        done = self._hold(Conversation(("cat", "--", str(source))), [], timeout_s)
+        conversation = Conversation(("cat", "--", str(source)), bytes_max=bytes_max)
+        done = self._hold(conversation, [], timeout_s)
         if done.exit_code != 0:
             raise DeviceError(_not_copied(source, target, done))
         target.write_bytes(done.stdout)
@@ -93,6 +102,9 @@ class SshTransport:
                 return within(timeout_s, lambda: conversation.hold(connection, feed))
             except TimeoutError:
                 raise self._gave_up(connection, conversation, timeout_s) from None
+            except TooMuch as error:
+                self.close()
+                raise too_much(self._address, conversation.argv[0], error) from error
             except LinkLost as error:
                 if connection.is_active() and str(error):
                     msg = (

@@ -1,11 +1,11 @@
 """One program over one SSH channel: argv as given, framed output."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from edgebench.core import Completed
-from edgebench.device.frames import Framed
+from edgebench.device.frames import OUTPUT_BYTES_MAX, Framed
 
 if TYPE_CHECKING:
     from paramiko import Channel, Transport
@@ -16,8 +16,8 @@ PATIENCE_S: Final = 1.0  # how long a send waits for the window before it looks 
 class Conversation:
     """A program that runs on the device, as far as it has been heard."""
 
-    def __init__(self, argv: Sequence[str]) -> None:
-        self._framed = Framed(argv)
+    def __init__(self, argv: Sequence[str], *, bytes_max: int = OUTPUT_BYTES_MAX) -> None:
+        self._framed = Framed(argv, bytes_max=bytes_max)
         self._channel: Channel | None = None
 
     @property
@@ -35,20 +35,26 @@ class Conversation:
 
         Raises:
             LinkLost: The channel ended first. Errors of paramiko itself pass through.
+            TooMuch: The program printed more than it may.
         """
         self._channel = channel = connection.open_session()
         channel.settimeout(PATIENCE_S)
         channel.exec_command(self._framed.command)
         # Both streams are drained at once: a full window of either would stop the program.
         errors = threading.Thread(
-            target=self._framed.read, args=(channel.recv_stderr, self._framed.stderr), daemon=True
+            target=self._hear, args=(channel.recv_stderr, self._framed.stderr), daemon=True
         )
         errors.start()
         threading.Thread(target=_send, args=(channel, feed), daemon=True).start()
-        self._framed.read(channel.recv, self._framed.stdout)
+        self._hear(channel.recv, self._framed.stdout)
         errors.join()
         self.leave()
         return self._framed.completed()
+
+    def _hear(self, receive: Callable[[int], bytes], heard: bytearray) -> None:
+        self._framed.read(receive, heard)
+        if len(heard) > self._framed.bytes_max:
+            self.leave()
 
     def leave(self) -> None:
         """Close the channel; whoever still reads from it or writes to it comes back."""

@@ -41,6 +41,7 @@ from edgebench.measure.attached import Attached, attached
 from edgebench.measure.blocks import measure_blocks
 from edgebench.measure.cell import Task, begin, ended, is_finished, restated
 from edgebench.measure.energy_blocks import measure_energies
+from edgebench.measure.fetched import arrays_of
 from edgebench.measure.meters import choice
 from edgebench.measure.meters.host import HostMeter
 from edgebench.measure.placement import fell_back
@@ -229,9 +230,9 @@ def _with_outputs(
     with tempfile.TemporaryDirectory(prefix="edgebench-") as scratch:
         path = Path(scratch) / "outputs.npz"
         result = compute_outputs(bench, task.job, protocol, inputs=task.inputs, outputs=path)
-        outputs = _arrays(path)
-    fidelity = agreement(outputs, _arrays(task.twin)) if task.twin else None
-    with_reference = agreement(outputs, _arrays(task.reference)) if task.reference else None
+        outputs = arrays_of(path)
+    fidelity = agreement(outputs, arrays_of(task.twin)) if task.twin else None
+    with_reference = agreement(outputs, arrays_of(task.reference)) if task.reference else None
     missing = dict(recorded.measurement.missing)
     scored, scores = _scored(task, outputs)
     if scored is None:
@@ -286,8 +287,3 @@ def _scored(
         raise JobFailed(str(error), reason=Reason.NO_DATA, hint=error.hint) from error
     # A NaN is a miss of a share, as `accuracy` has it.
     return found, np.nan_to_num(scores) if task.metric.kind == "share" else scores
-
-
-def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
-    with np.load(path, allow_pickle=False) as arrays:
-        return dict(arrays)

@@ -27,6 +27,7 @@ from edgebench.device.settings import Wanted
 from edgebench.device.steady import renew
 from edgebench.errors import DeviceError, DeviceFull, DeviceLost, DeviceRestarted, JobFailed
 from edgebench.runner import RunnerJob, RunnerResult, read_result
+from edgebench.untrusted import DOCUMENT_BYTES_MAX
 
 # How the runner ends by itself: with an answer, or with one that says why there is none.
 ANSWERED: Final = frozenset({0, 1})
@@ -95,16 +96,21 @@ def _answer(device: Device, running: Running, ended: Ended, scratch: Path) -> Ru
         raise _unanswered(device, ended)
     try:
         document = patiently(
-            lambda: fetch(device, running.folder / "result.json", scratch / "result.json")
+            lambda: fetch(
+                device,
+                running.folder / "result.json",
+                scratch / "result.json",
+                bytes_max=DOCUMENT_BYTES_MAX,
+            )
         )
     except DeviceLost:
         raise
     except DeviceError as error:
-        raise _unanswered(device, ended) from error
+        raise _unanswered(device, ended, why=str(error)) from error
     return read_result(document.read_bytes())
 
 
-def _unanswered(device: Device, ended: Ended) -> JobFailed | DeviceError:
+def _unanswered(device: Device, ended: Ended, *, why: str = "-") -> JobFailed | DeviceError:
     """Why there is no answer; on a full disk neither the log nor the exit code may say so."""
     log = ended.log[-LOG_CHARACTERS:].strip() or "-"
     if (refusal := refuses_writes(device)) is not None:
@@ -113,7 +119,7 @@ def _unanswered(device: Device, ended: Ended) -> JobFailed | DeviceError:
         msg = f"The device has no space left for what the runner writes. Its log: {log}"
         return JobFailed(msg, reason=Reason.NO_SPACE)
     if ended.how == "finished" and (ended.exit_code or 0) < 128:
-        msg = f"The runner ended with code {ended.exit_code} and no answer. Its log: {log}"
+        msg = f"The runner ended with code {ended.exit_code} and no answer: {why} Its log: {log}"
         return JobFailed(msg, reason=Reason.RUNTIME_ERROR)
     if NO_MEMORY_WORDS in ended.log:
         msg = f"{device.name} ran out of memory, and its kernel killed the runner. Its log: {log}"

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-import numpy as np
 from pydantic import JsonValue
 
 from edgebench.core import (
@@ -27,6 +26,7 @@ from edgebench.device.patience import patiently
 from edgebench.device.provision import Launch
 from edgebench.errors import DeviceFull, JobFailed
 from edgebench.measure.attached import Attached
+from edgebench.measure.fetched import samples_of
 from edgebench.measure.launched import Done, ran
 from edgebench.measure.meters.choice import NONE
 from edgebench.measure.meters.meter import Absent, Meter
@@ -113,13 +113,12 @@ def measure_latency(
         protocol=protocol,
         quiet_s=quiet_s,
     ) as done:
-        with np.load(done.file(asked.samples)) as archive:
-            samples = archive["latency_ns"].astype(np.int64)
         found, state = done.result.latency, done.result.state
+        if found is None or state is None:
+            msg = "The runner answered a latency pass without a latency and its state."
+            raise JobFailed(msg, reason=Reason.RUNTIME_ERROR)
+        samples = samples_of(done.file(asked.samples), count=found.samples)
         watched = watched_by(done, asked)
-    if found is None or state is None:
-        msg = "The runner answered a latency pass without a latency and its state."
-        raise JobFailed(msg, reason=Reason.RUNTIME_ERROR)
     inferences = found.samples * found.group * found.inferences
     finding = judged(
         bench.watches, Seen(readings=watched.readings, state=state, samples=inferences)

@@ -3,12 +3,12 @@
 The file comes from the device: nothing in it is believed.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebench.measure.watch import Reading, Readings, Source
+from edgebench.untrusted import plain, read_document, readable
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -67,17 +67,17 @@ def read_watched(content: bytes) -> Watched:
 
 def _document(line: bytes) -> Any:  # noqa: ANN401 - of JSON
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
+        return read_document(line)
+    except ValueError:
         return None
 
 
 def _reading(row: Any) -> Reading | None:  # noqa: ANN401 - of JSON
     match row:
         case [int(time_ns), str(), str(text)] if not isinstance(time_ns, bool):
-            return Reading(time_ns=time_ns, text=text[:TEXT_CHARACTERS_MAX])
+            return Reading(time_ns=time_ns, text=readable(text[:TEXT_CHARACTERS_MAX]))
         case [int(time_ns), str(), None, str(error)] if not isinstance(time_ns, bool):
-            return Reading(time_ns=time_ns, text=None, error=error)
+            return Reading(time_ns=time_ns, text=None, error=plain(error[:TEXT_CHARACTERS_MAX]))
     return None
 
 

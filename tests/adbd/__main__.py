@@ -8,6 +8,7 @@ FAULTS is a JSON file that is read anew for each packet, so that a test may swit
   without       features that it does not have
   terminal      the old `shell:` stands behind a terminal, which changes line feeds
   drop_after    bytes after which a connection is dropped
+  endless       a file that is asked for has no end
   damage        a file that is sent arrives as another
   stall_after   bytes after which nothing is answered any more
 SIGUSR1 drops all connections at once; what runs behind them goes on.

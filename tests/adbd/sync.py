@@ -23,6 +23,8 @@ async def serve(stream, faults):
         if handler is None:
             await _fail(stream, f"unknown request {name!r}")
             return
+        if faults.get("endless") and name in {b"RECV", b"RCV2"}:
+            handler = _receive_for_ever
         await handler(Damaged(stream) if faults.get("damage") else stream, argument)
 
 
@@ -154,6 +156,11 @@ async def _receive(stream, argument):
         await stream.write(struct.pack("<4sI", b"DONE", 0))
     except OSError as error:
         await _fail(stream, f"open failed: {error.strerror}")
+
+
+async def _receive_for_ever(stream, argument):
+    while True:
+        await stream.write(struct.pack("<4sI", b"DATA", CHUNK) + bytes(CHUNK))
 
 
 async def _receive2(stream, argument):

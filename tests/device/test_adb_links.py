@@ -135,6 +135,16 @@ def test_a_job_survives_the_link_and_is_waited_for_again(spare, launch_of):
     clean(device, running)
 
 
+def test_a_job_survives_a_server_that_is_killed_and_is_waited_for_again(server, spare, launch_of):
+    device = connect(spare.address)
+    job = RunnerJob(kind="latency", model="m", runtime="litert")
+    running = start(device, launch_of("sleep 3; echo survived; exit 7"), job, name="restarted")
+    threading.Timer(0.7, server.kill).start()
+    ended = wait(device, running, timeout_s=60)
+    assert (ended.exit_code, ended.log) == (7, "survived\n")
+    clean(device, running)
+
+
 def test_a_file_that_arrives_as_another_is_refused_and_removed(spare, tmp_path):
     spare.is_now(damage=True)
     (tmp_path / "f").write_bytes(os.urandom(100_000))

@@ -1,5 +1,6 @@
 import os
 import subprocess
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -8,8 +9,10 @@ import pytest
 
 from edgebench.device.connect import connect
 from edgebench.device.files import deliver, fetch, sha256_of
+from edgebench.device.patience import patiently
 from edgebench.errors import ConfigError, DeviceError, DeviceLost
 from tests.conftest import miss
+from tests.sshd import Board, started
 
 
 def listing(device, folder):
@@ -71,6 +74,48 @@ def test_a_push_that_is_cut_leaves_nothing_under_the_files_name(board, sshd, tmp
     assert sha256_of(big) not in listing(device, device.work_folder / "blobs")
     place = deliver(device, big)
     assert place.name in listing(device, place.parent)
+
+
+def test_a_pull_that_is_cut_leaves_nothing_here_and_is_made_again(board, sshd, tmp_path):
+    made = PurePosixPath(sshd.home) / "pulled"
+    board.transport.run(["sh", "-c", 'head -c 80000000 /dev/urandom > "$1"', "x", str(made)])
+    cut = threading.Timer(0.25, sshd.cut)
+    cut.start()
+    with pytest.raises(DeviceLost):
+        fetch(board, made, tmp_path / "in" / "pulled")
+    cut.join()
+    assert list((tmp_path / "in").iterdir()) == []
+    found = patiently(lambda: fetch(board, made, tmp_path / "in" / "pulled"))
+    assert sha256_of(found) == sha256_of(sshd.seen(made))
+    board.transport.run(["rm", str(made)])
+
+
+# Files arrive with a byte too much, and whatever else is read comes as it is.
+SPOILT = """#!/bin/sh
+/bin/cat "$@"
+[ $# = 0 ] && printf x
+:
+"""
+
+
+def test_a_file_that_arrives_as_another_is_refused_and_removed(model, tmp_path, monkeypatch):
+    if os.geteuid() != 0:
+        miss("only root can give a device files of its own")
+    with tempfile.TemporaryDirectory(prefix="eb-spoilt-") as programs:
+        Path(programs).chmod(0o755)
+        (Path(programs) / "cat").write_text(SPOILT)
+        (Path(programs) / "cat").chmod(0o755)
+        with started(board=Board(mounts={}, path=Path(programs))) as server:
+            monkeypatch.setenv("EDGEBENCH_SSH_CONFIG", str(server.config))
+            device = connect(server.address)
+            # The link counts what it took, and that is not what was sent.
+            with pytest.raises(DeviceLost, match="not all"):
+                deliver(device, model)
+            (Path(programs) / "cat").write_text("#!/bin/sh\n/bin/cat \"$@\" | tr '\\0' '\\1'\n")
+            with pytest.raises(DeviceError, match=r"arrived on .* as [0-9a-f]{64}, not as"):
+                deliver(device, model)
+            assert not [n for n in listing(device, device.work_folder / "blobs") if "." not in n]
+            device.transport.close()
 
 
 @pytest.fixture

@@ -58,6 +58,40 @@ def test_the_noise_of_rc_files_is_not_part_of_an_answer(sshd):
     assert (done.stdout, done.stderr) == (b"answer\n", b"trouble\n")
 
 
+def test_what_a_server_says_before_and_after_the_login_is_not_part_of_an_answer(
+    tmp_path, monkeypatch
+):
+    if os.geteuid() != 0:
+        miss("a user of our own needs root")
+    banner = tmp_path / "banner"
+    banner.write_text("\x1b[2J" + "Property of nobody.\n" * 500)
+    for folder in (banner, *list(banner.parents)[:-2]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    settings = f"PasswordAuthentication no\nBanner {banner}\nPrintMotd yes"
+    with started(settings=settings) as server:
+        noise = f"yes 'message of the day' | head -c {200_000}; echo {{1..2000}} >&2\n"
+        (server.home / ".bashrc").write_text(noise)
+        with opened_with(server, monkeypatch) as transport:
+            done = transport.run(["sh", "-c", "echo answer; echo trouble >&2; exit 3"])
+            assert (done.stdout, done.stderr, done.exit_code) == (b"answer\n", b"trouble\n", 3)
+            assert transport.run(["cat"], stdin=b"in").stdout == b"in"
+
+
+def test_a_shell_that_takes_its_time_to_start_is_waited_for(monkeypatch):
+    if os.geteuid() != 0:
+        miss("a user of our own needs root")
+    with started() as server:
+        (server.home / ".bashrc").write_text("sleep 3\n")
+        with opened_with(server, monkeypatch) as transport:
+            assert transport.run(["echo", "late"]).stdout == b"late\n"
+            # One that never starts is ended at the deadline, and the next call finds the device.
+            (server.home / ".bashrc").write_text("while :; do sleep 1; done\n")
+            with pytest.raises(DeviceError, match="took longer than 1 s"):
+                transport.run(["true"], timeout_s=1)
+            (server.home / ".bashrc").write_text("")
+            assert transport.run(["echo", "quick"]).stdout == b"quick\n"
+
+
 def test_a_background_program_that_holds_the_streams_does_not_hold_the_call(sshd):
     with opened(sshd.address) as transport:
         begun = time.monotonic()

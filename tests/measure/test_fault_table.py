@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -31,11 +33,55 @@ __all__ = ["launch_of"]
 SLOW = replace(BRISK, sample_min_s=2.0, sample_max_s=2.5)
 
 
+# Loaded into every program of the board: a wall clock that is off by what a file says.
+CLOCK = r"""
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static long off_s(void) {
+  char text[24] = {0};
+  int file = open(OFF, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return 0;
+  if (read(file, text, sizeof text - 1) < 0) text[0] = 0;
+  close(file);
+  return atol(text);
+}
+
+int clock_gettime(clockid_t which, struct timespec *now) {
+  int code = (int)syscall(SYS_clock_gettime, which, now);
+  if (code == 0 && which == CLOCK_REALTIME) now->tv_sec += off_s();
+  return code;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone) {
+  struct timespec fine;
+  (void)zone;
+  clock_gettime(CLOCK_REALTIME, &fine);
+  now->tv_sec = fine.tv_sec;
+  now->tv_usec = fine.tv_nsec / 1000;
+  return 0;
+}
+
+time_t time(time_t *now) {
+  struct timespec fine;
+  clock_gettime(CLOCK_REALTIME, &fine);
+  if (now) *now = fine.tv_sec;
+  return fine.tv_sec;
+}
+"""
+
+
 class Bench:
     """A board of the module's own, that may be broken and mended."""
 
-    def __init__(self, server):
+    def __init__(self, server, clock):
         self.server = server
+        self.clock = clock
         self.device = connect(server.address)
 
     @property
@@ -44,25 +90,33 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def shaken(tmp_path_factory):
+def shaken():
     """A board that is provisioned once; each test leaves it as it was."""
     for program in ("sshd", "nsenter", "unshare"):
         need(program)
     if os.geteuid() != 0:
         miss("only root can break a board of its own")
-    programs = tmp_path_factory.mktemp("programs")
-    for folder in (programs, *programs.parents):
-        if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o055)
-    board = Board(mounts={}, path=programs)
+    folder = Path(tempfile.mkdtemp(prefix="eb-shaken-"))
+    folder.chmod(0o755)
+    programs, etc, clock = folder / "bin", folder / "etc", folder / "clock"
+    programs.mkdir()
+    etc.mkdir()
+    clock.write_text("0")
+    (folder / "clock.c").write_text(CLOCK)
+    compiled = ["-shared", "-fPIC", f'-DOFF="{clock}"', "-o", str(folder / "clock.so")]
+    subprocess.run([need("gcc"), *compiled, str(folder / "clock.c")], check=True)
+    (etc / "ld.so.preload").write_text(f"{folder}/clock.so\n")
+    board = Board(mounts={}, path=programs, etc=etc)
     try:
         with started(board=board) as server, pytest.MonkeyPatch.context() as patch:
             patch.setenv("EDGEBENCH_SSH_CONFIG", str(server.config))
-            bench = Bench(server)
+            bench = Bench(server, clock)
             yield bench
             bench.device.transport.close()
     except UnavailableError as error:
         miss(str(error))
+    finally:
+        shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
@@ -168,6 +222,20 @@ def test_a_runner_that_is_killed_fails_its_cell_and_no_other(shaken, through, ta
     assert "code 137" in str(by_status[Status.FAILED].error)
     # What it had measured before is still there for whoever looks.
     assert [process.block for process in by_status[Status.FAILED].processes] == [0]
+
+
+@pytest.mark.parametrize("jump_s", [3600, -3600])
+def test_a_wall_clock_that_jumps_by_an_hour_in_a_run_costs_nothing(shaken, through, jump_s):
+    try:
+        with in_block(shaken, lambda: shaken.clock.write_text(str(jump_s))) as happened:
+            states, _ = through(shaken)
+        there_s = int(shaken.device.transport.run(["date", "+%s"]).stdout)
+    finally:
+        shaken.clock.write_text("0")
+    assert happened
+    assert abs(there_s - time.time() - jump_s) < 600
+    last = whole(states)
+    assert all(block.min() > 0 and block.max() < 10**10 for block in last.samples.values())
 
 
 def remount(bench, options):
