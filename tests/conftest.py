@@ -1,5 +1,6 @@
 """What every room's tests may use: real devices, and the rule on missing tools."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests import postgres
+from tests import fleet, postgres
 from tests.phone import PYTHON, Phone, adb_server, switched_on
 from tests.sshd import Sshd, UnavailableError, started
 
@@ -71,6 +72,31 @@ def bare_phone(phone: Phone) -> Iterator[Phone]:
         need(program)
     with switched_on(is_bare=True) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def arm64(wheels: Path) -> Iterator[fleet.Emulated]:
+    """A Raspberry Pi 4 by emulation, with a link of its own."""
+    with _emulated(fleet.ARM64, wheels) as board:
+        yield board
+
+
+@pytest.fixture(scope="session")
+def armhf(wheels: Path) -> Iterator[fleet.Emulated]:
+    """A Raspberry Pi 3 with a 32-bit system by emulation."""
+    with _emulated(fleet.ARMHF, wheels) as board:
+        yield board
+
+
+@contextlib.contextmanager
+def _emulated(kind: fleet.Kind, cache: Path) -> Iterator[fleet.Emulated]:
+    for program in fleet.TOOLS:
+        need(program)
+    try:
+        with fleet.booted(kind, cache) as board:
+            yield board
+    except UnavailableError as error:
+        miss(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ python=${PYTHON:-python3}
 venv=${EDGEBENCH_TEST_VENV:-.venv-test}
 packages=(python3-venv mount openssh-server openssh-client adb gcc libc6-dev)
 packages+=(libonnx-testdata dataset-fashion-mnist postgresql busybox-static mksh)
+packages+=(mmdebstrap arch-test qemu-user-static iproute2)
 
 if command -v apt-get >/dev/null; then
   missing=()

@@ -52,3 +52,15 @@ def test_every_reason_is_explained_in_the_format_of_the_results():
 def test_both_ways_to_check_are_one():
     assert "bash tests/run.sh" in README
     assert "tests/run.sh" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_every_test_that_the_table_of_faults_names_is_there():
+    text = (ROOT / "edgebench" / "device" / "README.md").read_text()
+    table = text.partition("## Faults")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == 17
+    for row in rows:
+        nodes = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
+        assert nodes, row
+        for file, name in nodes:
+            assert f"\ndef {name}(" in (ROOT / file).read_text(), f"{file}::{name}"

@@ -246,12 +246,12 @@ def remount(bench, options):
     subprocess.run([*nsenter, f"{words} {work}"], check=True, capture_output=True)
 
 
-def test_a_disk_that_turns_read_only_ends_the_device_and_is_named(shaken, through, task):
+def test_a_disk_that_turns_read_only_ends_the_device_and_is_named(shaken, task, wheels):
     seen: list[Recorded] = []
 
     def measure(kept):
         found = measure_through(
-            shaken.device, [task], SLOW, kept=kept, cache=Path("/nonexistent"), progress=print
+            shaken.device, [task], SLOW, kept=kept, cache=wheels, progress=print
         )
         seen.extend(state for state in found)
 

@@ -58,7 +58,7 @@ def processes_of(run):
     }
 
 
-def wait_for(process, folder, pattern, timeout_s=240):
+def wait_for(process, folder, pattern, timeout_s=600):
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()
