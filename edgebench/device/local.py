@@ -11,6 +11,7 @@ from typing import Final
 
 from edgebench.core import FILE_BYTES_MAX, Completed
 from edgebench.errors import ConfigError, DeviceError
+from edgebench.units import show_size
 
 NOT_FOUND: Final = 127  # what a shell answers for a program that it cannot find
 NOT_EXECUTABLE: Final = 126
@@ -71,7 +72,13 @@ class LocalTransport:
         bytes_max: int = FILE_BYTES_MAX,
     ) -> None:
         """Copy a file from just that name."""
-        del timeout_s, bytes_max
+        del timeout_s
+        if Path(source).exists() and not Path(source).is_file():
+            msg = f"{str(source)!r} cannot be copied to {str(target)!r}: it is no plain file."
+            raise DeviceError(msg)
+        if Path(source).exists() and Path(source).stat().st_size > bytes_max:
+            msg = f"{str(source)!r} has more than {show_size(bytes_max)}."
+            raise DeviceError(msg)
         _copy(Path(source), target)
 
     def close(self) -> None:

@@ -19,10 +19,10 @@ SLOW = "sample_min_s = 0.05\nsample_max_s = 0.2"
 
 
 def test_a_host_that_is_killed_leaves_a_board_to_whoever_resumes_the_run(
-    plan_with, sshd, brisk, edgebench, start, tmp_path
+    plan_with, sshd, brisk, edgebench, start, wheels
 ):
     jobs = sshd.home / ".cache" / "edgebench" / "jobs"
-    env = {"EDGEBENCH_SSH_CONFIG": str(sshd.config)}
+    env = {"EDGEBENCH_SSH_CONFIG": str(sshd.config), "EDGEBENCH_CACHE": str(wheels)}
     slow = brisk.replace(SLOW, "sample_min_s = 2.0\nsample_max_s = 3.0")
     plan = plan_with(PLAN.format(address=sshd.address), protocol=slow)
     process = start("run", plan, **env)
@@ -31,7 +31,7 @@ def test_a_host_that_is_killed_leaves_a_board_to_whoever_resumes_the_run(
     process.wait(timeout=60)
     # The board goes on by itself; nobody has told it to end.
     assert (left / "owner").exists()
-    (run,) = (path.parent for path in (tmp_path / "results").glob("*/run.json"))
+    (run,) = (path.parent for path in (plan.parent / "results").glob("*/run.json"))
     before = processes_of(run)
     assert len(before) == 1
     resumed = edgebench("run", "--resume", run, "--json", **env)
