@@ -115,7 +115,7 @@ def bench(board, models, wheels, out):
 def test_both_formats_are_measured_on_a_board_that_had_no_runtime(
     arm64, tflite, artifact, wheels, tmp_path
 ):
-    cells = bench(arm64, [tflite, artifact.path], wheels, tmp_path)
+    cells = bench(arm64, [tflite / "float.tflite", artifact.path], wheels, tmp_path)
     found = {form: (state_of(cell), cell["runtime"]) for form, cell in cells.items()}
     assert found == {"tflite": ("measured", "litert"), "onnx": ("measured", "onnxruntime")}
     work = arm64.seen("/home/pi/.cache/edgebench")
@@ -123,6 +123,6 @@ def test_both_formats_are_measured_on_a_board_that_had_no_runtime(
 
 
 def test_a_32_bit_board_runs_tflite_beside_the_numpy_of_its_system(armhf, tflite, wheels, tmp_path):
-    cells = bench(armhf, [tflite], wheels, tmp_path)
+    cells = bench(armhf, [tflite / "float.tflite"], wheels, tmp_path)
     assert {form: cell["runtime"] for form, cell in cells.items()} == {"tflite": "tflite-runtime"}
     assert state_of(cells["tflite"]) == "measured"
