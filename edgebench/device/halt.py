@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
 
-from edgebench.core import Completed, Transport
+from edgebench.core import FILE_BYTES_MAX, Completed, Transport
 
 Answer = TypeVar("Answer")
 
@@ -126,9 +126,16 @@ class HaltingTransport:
         """Copy a file to the device."""
         self._do(lambda: self._inner.push(source, target, timeout_s=timeout_s))
 
-    def pull(self, source: PurePosixPath, target: Path, *, timeout_s: float = 600.0) -> None:
+    def pull(
+        self,
+        source: PurePosixPath,
+        target: Path,
+        *,
+        timeout_s: float = 600.0,
+        bytes_max: int = FILE_BYTES_MAX,
+    ) -> None:
         """Copy a file from the device."""
-        self._do(lambda: self._inner.pull(source, target, timeout_s=timeout_s))
+        self._do(lambda: self._inner.pull(source, target, timeout_s=timeout_s, bytes_max=bytes_max))
 
     def close(self) -> None:
         """End the connection."""

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from edgebench.core import Completed, Device, Progress, Transport
+from edgebench.core import FILE_BYTES_MAX, Completed, Device, Progress, Transport
 from edgebench.device.halt import pause
 from edgebench.device.job_scripts import WAIT_NAME
 from edgebench.device.jobs import is_abandoned, this_process
@@ -130,10 +130,17 @@ class LockedTransport:
         self._renew(BEAT_S)
         self._inner.push(source, target, timeout_s=timeout_s)
 
-    def pull(self, source: PurePosixPath, target: Path, *, timeout_s: float = 600.0) -> None:
+    def pull(
+        self,
+        source: PurePosixPath,
+        target: Path,
+        *,
+        timeout_s: float = 600.0,
+        bytes_max: int = FILE_BYTES_MAX,
+    ) -> None:
         """Copy a file from the device."""
         self._renew(BEAT_S)
-        self._inner.pull(source, target, timeout_s=timeout_s)
+        self._inner.pull(source, target, timeout_s=timeout_s, bytes_max=bytes_max)
 
     def close(self) -> None:
         """End the connection."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from edgebench.core import Completed, Transport
+from edgebench.core import FILE_BYTES_MAX, Completed, Transport
 from edgebench.device.facts import MARK, split_answers
 from edgebench.device.look import Listing, read_listing, write_listing
 from edgebench.device.replay import Answer, Capture, ReplayTransport, command_key
@@ -98,9 +98,16 @@ class Recorder:
         """Copy a file to the device."""
         self._inner.push(source, target, timeout_s=timeout_s)
 
-    def pull(self, source: PurePosixPath, target: Path, *, timeout_s: float = 600.0) -> None:
+    def pull(
+        self,
+        source: PurePosixPath,
+        target: Path,
+        *,
+        timeout_s: float = 600.0,
+        bytes_max: int = FILE_BYTES_MAX,
+    ) -> None:
         """Copy a file from the device."""
-        self._inner.pull(source, target, timeout_s=timeout_s)
+        self._inner.pull(source, target, timeout_s=timeout_s, bytes_max=bytes_max)
 
     def close(self) -> None:
         """Let go of the device."""

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from edgebench.core import FILE_BYTES_MAX
 from edgebench.device import lock
 from edgebench.device.job_scripts import WAIT_NAME
 from edgebench.device.jobs import clean, start, this_process
@@ -56,8 +57,8 @@ class Elsewhere:
     def push(self, source, target, *, timeout_s=600.0):
         self.inner.push(source, target, timeout_s=timeout_s)
 
-    def pull(self, source, target, *, timeout_s=600.0):
-        self.inner.pull(source, target, timeout_s=timeout_s)
+    def pull(self, source, target, *, timeout_s=600.0, bytes_max=FILE_BYTES_MAX):
+        self.inner.pull(source, target, timeout_s=timeout_s, bytes_max=bytes_max)
 
     def close(self):
         self.inner.close()

@@ -55,7 +55,7 @@ def test_settings_that_a_host_holds_are_not_forgotten(here, tmp_path):
     deliver(here, tmp_path / "model")
     heard = f'mkdir -p "$1" && cd "$1" && : > standing && echo {int(time.monotonic())} > lease'
     run_script(here, heard, "stand", str(steady))
-    with pytest.raises(DeviceError, match="a host that was heard of 0 s ago holds its settings"):
+    with pytest.raises(DeviceError, match=r"a host that was heard of \d s ago holds its settings"):
         purge(here, print)
     run_script(here, ': > "$1/restored"', "restore", str(steady))
     assert purge(here, print) > 0

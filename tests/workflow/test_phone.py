@@ -1,6 +1,7 @@
 """The whole way to a phone behind adb: probed, given a runtime, measured."""
 
 import json
+import re
 
 from tests.conftest import need, state_of
 
@@ -46,4 +47,6 @@ def test_a_phone_without_a_python_is_measured_by_the_native_runner_and_left_as_i
     assert list(bare_phone.seen("/data/local/tmp").iterdir())
     gone = edgebench("device", "remove", bare_phone.address, "--purge").stdout
     assert "MB taken away from /data/local/tmp/edgebench" in gone
-    assert list(bare_phone.seen("/data/local/tmp").iterdir()) == []
+    (lock,) = bare_phone.seen("/data/local/tmp").iterdir()
+    assert re.fullmatch(r"edgebench-lock\.\d+", lock.name)
+    assert (lock / "free").exists()

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from edgebench.cli import main
-from edgebench.core import Completed
+from edgebench.core import FILE_BYTES_MAX, Completed
 from edgebench.device.facts import MARK, read_facts
 from edgebench.device.record import Recorder, scrubbed, secrets_of
 from edgebench.device.replay import command_key, open_replay, write_capture
@@ -132,7 +132,7 @@ class Answering:
     def push(self, source, target, *, timeout_s=600.0):
         raise AssertionError
 
-    def pull(self, source, target, *, timeout_s=600.0):
+    def pull(self, source, target, *, timeout_s=600.0, bytes_max=FILE_BYTES_MAX):
         raise AssertionError
 
     def close(self):

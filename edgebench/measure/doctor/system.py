@@ -27,9 +27,9 @@ def _lacks(condition: Condition) -> dict[Format, DeviceError]:
 
 
 def no_runtime(condition: Condition) -> Trouble | None:
-    """A Python or a C library that is too old, or is not there."""
+    """A Python or a C library that is too old, or is not there, and no native runner either."""
     lacks = _lacks(condition)
-    if not lacks:
+    if not lacks or noexec(condition) is not None:
         return None
     is_all = len(lacks) == 2
     why = "Nothing can be measured" if is_all else "Such cells are no_runtime; the others go on"
