@@ -52,6 +52,7 @@ def test_a_pi_says_what_it_is_and_which_profile_is_its(arm64, reached):
     assert device.facts["temperatures_c"] == {"cpu-thermal": 48.312}
     assert device.facts["cpus"] == ["CPU implementer 0x41", "CPU part 0xd08"]
     assert str(device.facts["libc"]).startswith("glibc 2.36")
+    assert device.facts["emulator"] == "qemu-aarch64"
 
 
 @pytest.fixture
@@ -94,6 +95,7 @@ def test_a_link_that_is_silently_dead_is_noticed_and_the_job_goes_on(arm64, bare
 def bench(board, models, wheels, out):
     """What the command prints, as a user would start it."""
     words = [*map(str, models), "--device", board.address, "--out", str(out), "--json"]
+    words += ["--preset", "quick"]
     done = subprocess.run(
         [sys.executable, "-m", "edgebench", "bench", *words],
         env={
