@@ -13,7 +13,7 @@ python=${PYTHON:-python3}
 venv=${EDGEBENCH_TEST_VENV:-.venv-test}
 packages=(python3-venv mount openssh-server openssh-client adb gcc libc6-dev)
 packages+=(libonnx-testdata dataset-fashion-mnist postgresql busybox-static mksh)
-packages+=(mmdebstrap arch-test qemu-user-static iproute2)
+packages+=(mmdebstrap arch-test qemu-user-static iproute2 chromium chromium-driver)
 
 if command -v apt-get >/dev/null; then
   missing=()
@@ -42,6 +42,9 @@ fi
 # The oracle of some tests. What it asks for itself would be an older absl and a second TensorFlow.
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
   tf-keras==2.21.0 tensorflow-model-optimization==0.8.1 dm-tree==0.1.10
+# For axe-core, which it brings along; what it asks for itself is another driver of browsers.
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+  axe-playwright-python==0.1.8
 export PATH="$PWD/$venv/bin:$PATH"
 
 ruff format --check .

@@ -5,7 +5,7 @@ from typing import Final
 import click
 
 import edgebench
-from edgebench.cli import bench, device, gates, plan, results, schema
+from edgebench.cli import bench, device, gates, plan, report, results, schema
 from edgebench.cli.desk import colour
 from edgebench.errors import EdgebenchError
 
@@ -42,6 +42,6 @@ def main() -> None:
 for command in (
     *(plan.demo, plan.init, plan.lint, plan.run, plan.compress),
     *(bench.bench, device.device, results.results),
-    *(gates.validate, gates.compare, schema.schema),
+    *(gates.validate, gates.compare, report.report, schema.schema),
 ):
     main.add_command(command)

@@ -58,7 +58,7 @@ class Tables:
         """A row a cell, measured or not: `columns.CELLS`."""
         import pandas as pd
 
-        rows = [_row(run, cell) for run in self.runs for cell in run.cells]
+        rows = [row_of(run, cell) for run in self.runs for cell in run.cells]
         return typed(pd.DataFrame(rows, columns=names_of(CELLS)), CELLS)
 
     @cached_property
@@ -100,7 +100,8 @@ def merged(
     return both.sort_values("run", kind="stable", ignore_index=True)
 
 
-def _row(run: Readable, cell: Cell) -> dict[str, Any]:
+def row_of(run: Readable, cell: Cell) -> dict[str, Any]:
+    """A cell's row of the table of cells."""
     document = _document(run, cell)
     return {column.name: column.of(document) for column in CELLS}
 

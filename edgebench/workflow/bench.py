@@ -31,6 +31,7 @@ from edgebench.workflow.meters import Here, reached
 from edgebench.workflow.order import Desk
 from edgebench.workflow.outcome import Outcome, outcome_of, write_tables
 from edgebench.workflow.protocol import resolve_protocol
+from edgebench.workflow.report import write_page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +134,7 @@ def _go(
     carry_out(folder, run, [bill], desk)
     outcome = outcome_of(folder)
     write_tables(outcome)
+    write_page(outcome)
     return outcome
 
 

@@ -10,6 +10,7 @@ from edgebench.measure.meters.imported import read_trace
 from edgebench.measure.meters.recorder import NAME, scope_of
 from edgebench.results.store import read_all, read_run, write_recorded
 from edgebench.workflow.outcome import Outcome, outcome_of, write_tables
+from edgebench.workflow.report import write_page
 
 
 def add_recording(folder: Path, path: Path, *, device: str | None) -> Outcome:
@@ -30,6 +31,7 @@ def add_recording(folder: Path, path: Path, *, device: str | None) -> Outcome:
         write_recorded(folder, cell)
     outcome = outcome_of(folder)
     write_tables(outcome)
+    write_page(outcome)
     return outcome
 
 

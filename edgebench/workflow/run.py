@@ -48,6 +48,7 @@ from edgebench.workflow.meters import opened_meters
 from edgebench.workflow.order import Desk, Order, order_of
 from edgebench.workflow.outcome import Outcome, outcome_of, write_tables
 from edgebench.workflow.reach import Reached, reach
+from edgebench.workflow.report import write_page
 
 
 def read_order(path: Path, *, devices: Sequence[str] = (), variants: Sequence[str] = ()) -> Order:
@@ -165,6 +166,7 @@ def _go(
                 here.device.transport.close()
     outcome = outcome_of(folder)
     write_tables(outcome)
+    write_page(outcome)
     return outcome
 
 
