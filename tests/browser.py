@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,11 +36,20 @@ class Browser:
         """What a script returns in the page."""
         return self.driver.execute_script(script, *values)
 
+    def click(self, x: float, y: float) -> None:
+        """Press and release the mouse at a place of the window."""
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            event = {"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1}
+            if kind == "mouseMoved":
+                event |= {"button": "none", "clickCount": 0}
+            self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", event)
+            time.sleep(0.1)
+
     def wait(self, script: str, *values: object) -> None:
         """Until a script returns what is true."""
         from selenium.webdriver.support.ui import WebDriverWait
 
-        WebDriverWait(self.driver, 20).until(lambda _: self.run(script, *values), script)
+        WebDriverWait(self.driver, 90).until(lambda _: self.run(script, *values), script)
 
     def said(self) -> list[str]:
         """Errors and warnings of the console."""

@@ -11,12 +11,14 @@ LINES = 300
 LONGER = {"edgebench/core.py": "all nouns in one place, to be read first"}
 HEAVY = (
     "ai_edge_litert",
+    "jinja2",
     "keras",
     "numpy",
     "onnx",
     "onnxruntime",
     "pandas",
     "paramiko",
+    "plotly",
     "psycopg",
     "pyarrow",
     "sqlalchemy",

@@ -24,6 +24,8 @@ read_plan(shipped_plan("demo"))
 assert (here / "zoo" / "fashion_mnist.npz").is_file()
 assert (here / "zoo" / "LICENSE.fashion-mnist").is_file()
 assert (here / "py.typed").is_file()
+page = here / "results" / "report" / "page"
+assert {p.suffix for p in page.iterdir()} == {".j2", ".css", ".js"}
 print("whole")
 """
 

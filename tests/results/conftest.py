@@ -1,6 +1,7 @@
 """Measurements as a device would have left them, with numbers that can be reckoned by hand."""
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from edgebench.core import (
 from edgebench.results.cells import read_cells
 from edgebench.results.frames import Readable
 from edgebench.results.store import CellSpec, RunDocument
+from tests.conftest import miss, need
 
 
 def checkpoint(pss_bytes):
@@ -101,6 +103,17 @@ def recorded_cell(spec, latency_ms, *, scores=None, size_bytes=1000, status=Stat
     )
     scored = None if scores is None else np.asarray(scores, np.float64)
     return Recorded(measurement=measurement, samples=samples, scores=scored)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A browser of the session's own."""
+    if find_spec("selenium") is None or find_spec("axe_playwright_python") is None:
+        miss("selenium or axe-playwright-python is not installed")
+    from tests.browser import opened
+
+    with opened(need("chromium"), need("chromedriver")) as found:
+        yield found
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 import edgebench
 from edgebench.errors import NotDone
@@ -64,6 +65,9 @@ def read_kept(folder: Path, stamp: str) -> RunDigest | None:
 
 
 def keep(folder: Path, digest: RunDigest, stamp: str) -> None:
-    """Keep a digest; a folder that cannot be written to can be reported all the same."""
-    with contextlib.suppress(NotDone), written(folder / KEPT) as file:
+    """Keep a digest; a folder that cannot be written to can be reported all the same.
+
+    So can a run in whose names something is no Unicode.
+    """
+    with contextlib.suppress(NotDone, PydanticSerializationError), written(folder / KEPT) as file:
         file.write(_KEPT.dump_json(Kept(stamp=stamp, digest=digest)))

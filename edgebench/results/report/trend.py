@@ -124,7 +124,7 @@ def trend(contents: Contents) -> Figure:
     return Figure(
         name="trend",
         title=title,
-        note="Bars are 95 % intervals. Ringed is where an interval left that of the level before it "
+        note="Bars are 95 % intervals. Ringed is where an interval left that of the level before, "
         "by more than the margin; a square is where the conditions were others, so that a new "
         "level begins. Dates are of the runs.",
         choices=(
