@@ -115,7 +115,7 @@ def trade(contents: Contents) -> Figure:
         for p, here in enumerate(contents.places)
         for c, cost in enumerate(COSTS)
     }
-    told = next((v.gap for v in views.values() if v.gap), None)
+    told = next((v.gap for v in views.values() if v.gap), "Nothing was measured")
     return Figure(
         name="trade",
         title="Accuracy against cost",
