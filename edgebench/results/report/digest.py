@@ -24,7 +24,7 @@ from edgebench.units import mb_from_bytes, ms_from_ns
 # What a box is drawn from.
 SHARES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 # In how many pieces the course of a launch is told.
-PIECES: Final = 16
+PIECES: Final = 12
 CHECKPOINTS: Final = {
     "s1": "runtime loaded",
     "s2": "model opened",
@@ -233,8 +233,8 @@ def _hottest(told: JsonValue) -> float | None:
 
 
 def _short(value: float) -> float:
-    """Five digits, which is what a chart shows."""
-    return float(f"{value:.5g}")
+    """Four digits, which is what a chart of launches shows."""
+    return float(f"{value:.4g}")
 
 
 def _memory(processes: Sequence[MemoryProcess]) -> tuple[CheckpointDigest, ...]:

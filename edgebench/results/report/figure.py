@@ -80,7 +80,9 @@ def escaped(text: str) -> str:
 
 
 def bars(intervals: Sequence[Interval]) -> Trace:
-    """The intervals as plotly's error bars."""
+    """The intervals as plotly's error bars; none where all are exact."""
+    if all(i.low == i.value == i.high for i in intervals):
+        return {"visible": False}
     return {
         "type": "data",
         "symmetric": False,
@@ -92,8 +94,8 @@ def bars(intervals: Sequence[Interval]) -> Trace:
 
 
 def digits(value: float) -> float:
-    """Six digits, which is more than a chart shows."""
-    return float(f"{value:.6g}")
+    """Five digits, which is more than a chart shows."""
+    return float(f"{value:.5g}")
 
 
 def show(interval: Interval) -> str:

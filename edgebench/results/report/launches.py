@@ -148,7 +148,7 @@ def _medians(launches: Sequence[LaunchDigest], begins: Sequence[float]) -> Trace
     y: list[Any] = []
     for launch, begin in zip(launches, begins, strict=True):
         step = launch.sampled_s / len(launch.course_ms)
-        x += [*(digits(begin + (n + 0.5) * step) for n in range(len(launch.course_ms))), None]
+        x += [*(round(begin + (n + 0.5) * step, 3) for n in range(len(launch.course_ms))), None]
         y += [*launch.course_ms, None]
     return {
         "type": "scatter",

@@ -183,7 +183,8 @@ def _trace(line: Line, coloured: Sequence[Line]) -> Trace:
         "showlegend": not is_plain,
         "x": [n for n, _ in known],
         "y": [digits(interval.value) for _, interval in known],
-        "error_y": {**bars([interval for _, interval in known]), "color": colour},
+        # Of fifty lines the bars would hide each other; the table of all cells has them.
+        **({} if is_plain else {"error_y": {**bars([i for _, i in known]), "color": colour}}),
         "line": {"color": colour, "width": 1 if is_plain else 2},
         "marker": {"size": 6},
         "hovertext": escaped(line.name),
