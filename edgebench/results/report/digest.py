@@ -6,6 +6,7 @@ many runs is made of their digests (`kept.py`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Final, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from edgebench.results.columns import CELLS
 from edgebench.results.frames import Readable, row_of
 from edgebench.results.gaps import HIDDEN
 from edgebench.results.listing import models_of
+from edgebench.results.store import RunDocument
 from edgebench.results.tables import readable_rows, trouble
 from edgebench.results.targets import Checked
 from edgebench.units import mb_from_bytes, ms_from_ns
@@ -133,7 +135,7 @@ class RunDigest:
     """One run.
 
     Attributes:
-        models: What was compressed; of `bench` the files that were measured.
+        models: What was compressed; of `bench` the names of the files that were measured.
         ledgers: How each variant's file came to be, by `name.format`.
         trouble: The words behind cells without numbers.
     """
@@ -165,7 +167,7 @@ def digest_of(run: Readable, ledgers: Mapping[str, Sequence[LedgerEntry]]) -> Ru
         command=told.command,
         created=told.created,
         finished=told.finished,
-        models=" ".join(models_of(told.plan)),
+        models=_models(told),
         seed=told.seed,
         protocol=told.protocol,
         host=told.host,
@@ -180,6 +182,15 @@ def digest_of(run: Readable, ledgers: Mapping[str, Sequence[LedgerEntry]]) -> Ru
         targets=tuple(run.checked),
         trouble=tuple(trouble(run.cells)),
         ledgers={name: tuple(map(_step, entries)) for name, entries in ledgers.items()},
+    )
+
+
+def _models(told: RunDocument) -> str:
+    names = models_of(told.plan)
+    return (
+        " ".join(PurePath(n).name or n for n in names)
+        if told.command == "bench"
+        else " ".join(names)
     )
 
 
