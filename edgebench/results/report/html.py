@@ -151,8 +151,9 @@ def _models(contents: Contents) -> str:
 
 def _subtitle(contents: Contents) -> str:
     cells = sum(len(run.cells) for run in contents.runs)
-    count = len(contents.places)
-    where = contents.places[0].device if count == 1 else f"{count} devices"
+    devices = list(dict.fromkeys(here.device for here in contents.places))
+    count = len(devices)
+    where = devices[0] if count == 1 else f"{count} devices"
     if len(contents.runs) == 1:
         run = contents.runs[0]
         return f"{cells} cells on {where}, measured {run.created} ({run.name})"
