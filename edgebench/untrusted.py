@@ -13,16 +13,16 @@ import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from pydantic import JsonValue
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from pydantic import JsonValue
 
 DOCUMENT_BYTES_MAX: Final = 16 << 20
 ARRAYS_BYTES_MAX: Final = 1 << 30
 ARRAYS_MAX: Final = 4096
-INTEGER_DIGITS_MAX: Final = 18  # of what surely fits into an int64
+INTEGER_MAX: Final = 2**63 - 1  # of an int64
+INTEGER_DIGITS_MAX: Final = 18  # of what surely fits into one
 
 # Controls but for tab and line feed, line separators, marks that turn the direction of writing,
 # and halves of characters.
@@ -61,7 +61,7 @@ def readable(text: str) -> str:
     return re.sub(rf"\d{{{INTEGER_DIGITS_MAX + 1},}}", "?", ascii_only)
 
 
-def plain_json(value: JsonValue) -> JsonValue:
+def plain_json(value: "JsonValue") -> "JsonValue":
     r"""A value whose words are plain, and whose numbers are some; None in the place of others.
 
     >>> plain_json({"a\x07": ["\x1b", float("nan"), 10**30, 1.5]})
@@ -76,12 +76,12 @@ def plain_json(value: JsonValue) -> JsonValue:
             return {plain(key): plain_json(item) for key, item in value.items()}
         case float() if not math.isfinite(value):
             return None
-        case int() if abs(value) >= 10**INTEGER_DIGITS_MAX:
+        case int() if abs(value) > INTEGER_MAX:
             return None
     return value
 
 
-def read_document(content: bytes) -> JsonValue:
+def read_document(content: bytes) -> "JsonValue":
     r"""A JSON document with plain words; ValueError says what is wrong with another.
 
     >>> read_document(b'{"status": "ok\\u001b"}')
@@ -104,7 +104,7 @@ def read_document(content: bytes) -> JsonValue:
         raise ValueError(msg) from None
 
 
-def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+def _object(pairs: "list[tuple[str, JsonValue]]") -> "dict[str, JsonValue]":
     found = dict(pairs)
     if len(found) != len(pairs):
         msg = "a key stands there twice"
@@ -112,13 +112,14 @@ def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     return found
 
 
-def _refused(word: str) -> JsonValue:
+def _refused(word: str) -> "JsonValue":
     msg = f"{word} is no number of JSON"
     raise ValueError(msg)
 
 
 def _integer(digits: str) -> int:
-    if len(digits.lstrip("-")) > INTEGER_DIGITS_MAX:
+    # Only few digits are made a number, which takes the longer the more they are.
+    if len(digits) > len(str(-INTEGER_MAX)) or abs(int(digits)) > INTEGER_MAX:
         msg = f"a number of {len(digits)} digits stands there"
         raise ValueError(msg)
     return int(digits)

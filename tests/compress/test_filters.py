@@ -31,7 +31,7 @@ def step(**words):
 
 def test_a_share_is_enough():
     own, common = read_filters(parse_step("filters 30 %"))
-    assert (own.share, own.scope, own.score, own.round) == (0.3, "layer", "l1", 8)
+    assert (own.share, own.scope, own.score, own.round) == (0.3, "layer", "group", 8)
     assert common.tune is None
 
 

@@ -89,15 +89,16 @@ def test_pruning_nothing_is_refused():
 def test_masks_follow_scope_and_pattern():
     import numpy as np
 
-    small, large = np.full((4, 2), 0.1, np.float32), np.full((4, 2), 9.0, np.float32)
+    even, peaked = np.full((4, 2), 0.1, np.float32), np.full((4, 2), 9.0, np.float32)
+    peaked[0, 0] = 900
     for options, kept in (
-        ({}, [0, 8]),
+        ({}, [7, 1]),
         ({"scope": "layer"}, [4, 4]),
         ({"pattern": "2:4"}, [4, 4]),
         ({"pattern": "block 2x2"}, [4, 4]),
     ):
         own, _ = read_prune(Step(name="prune", value="50 %", options=options))
-        masks = masks_of(own, [small, large], own.share)
+        masks = masks_of(own, [even, peaked], own.share)
         assert [int(mask.sum()) for mask in masks] == kept
 
 

@@ -41,7 +41,8 @@ def test_a_plan_becomes_a_table_with_every_cell_measured(plan_with, edgebench, t
     assert {target["verdict"] for target in printed["targets"]} == {"PASS"}
     run = only_run(tmp_path / "results")
     assert {path.name for path in run.iterdir()} == {
-        *("run.json", "variants", "measurements", "samples", "table.csv", "table.md")
+        *("run.json", "variants", "measurements", "samples", "table.csv", "table.md"),
+        *("report.html", ".report.json"),
     }
     assert {path.name for path in (run / "variants").iterdir()} == {
         *("float.onnx", "float.onnx.json", "int8.onnx", "int8.onnx.json")
