@@ -1,7 +1,9 @@
+import contextlib
 import os
 import subprocess
 import tempfile
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -62,14 +64,42 @@ def test_a_device_without_sha256sum_hashes_with_its_python(here, model, tmp_path
     assert deliver(here, model).name == sha256_of(model)
 
 
+def cut_when(sshd, has_begun):
+    """A thread that cuts the links as soon as something has begun."""
+
+    def watch():
+        deadline = time.monotonic() + 60
+        while not has_begun() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        sshd.cut()
+
+    return threading.Thread(target=watch)
+
+
+def arrives_in(folder):
+    with contextlib.suppress(FileNotFoundError):
+        return any(path.is_file() and path.stat().st_size for path in folder.rglob("*"))
+
+
+def is_read(path):
+    """Whether a `cat` of the file is at work."""
+    words = b"\0".join((b"cat", b"--", str(path).encode()))
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cmdline").read_bytes().startswith(words):
+                return True
+    return False
+
+
 def test_a_push_that_is_cut_leaves_nothing_under_the_files_name(board, sshd, tmp_path):
     device = replace(board, work_folder=board.work_folder / "cut")
     big = tmp_path / "big"
     big.write_bytes(os.urandom(1 << 20) * 80)
     device.transport.run(["true"])
-    cut = threading.Timer(0.25, sshd.cut)
+    cut = cut_when(sshd, lambda: arrives_in(sshd.seen(device.work_folder)))
+    cut.start()
     with pytest.raises(DeviceLost):
-        deliver(device, big, progress=lambda words: cut.start())
+        deliver(device, big)
     cut.join()
     assert sha256_of(big) not in listing(device, device.work_folder / "blobs")
     place = deliver(device, big)
@@ -79,7 +109,7 @@ def test_a_push_that_is_cut_leaves_nothing_under_the_files_name(board, sshd, tmp
 def test_a_pull_that_is_cut_leaves_nothing_here_and_is_made_again(board, sshd, tmp_path):
     made = PurePosixPath(sshd.home) / "pulled"
     board.transport.run(["sh", "-c", 'head -c 80000000 /dev/urandom > "$1"', "x", str(made)])
-    cut = threading.Timer(0.25, sshd.cut)
+    cut = cut_when(sshd, lambda: is_read(made))
     cut.start()
     with pytest.raises(DeviceLost):
         fetch(board, made, tmp_path / "in" / "pulled")
