@@ -2,15 +2,18 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, as_completed, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from edgebench.core import Progress
 from edgebench.device.halt import Halt, halted_by
 from edgebench.errors import DeviceError
 
 Answer = TypeVar("Answer")
+
+# A signal that comes while a thread is about to wait does not wake it: CPython sees it thereafter.
+SIGNALS_SEEN_EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,9 @@ def _started(name: str, work: Callable[[Halt], Answer]) -> Worker[Answer]:
 def _wait(workers: Mapping[str, Worker[Answer]], progress: Progress) -> None:
     """Wait for all; what is raised only later is told at once."""
     names = {worker.future: name for name, worker in workers.items()}
-    for future in as_completed(names):
-        error = future.exception()
-        if error is not None and not isinstance(error, DeviceError) and len(workers) > 1:
-            progress(f"{names[future]}: {error}; the other devices go on")
+    while names:
+        done, _ = wait(names, timeout=SIGNALS_SEEN_EVERY_S, return_when=FIRST_COMPLETED)
+        for name, future in [(names.pop(future), future) for future in done]:
+            error = future.exception()
+            if error is not None and not isinstance(error, DeviceError) and len(workers) > 1:
+                progress(f"{name}: {error}; the other devices go on")
