@@ -72,9 +72,17 @@ def _median(values: Sequence[int | None]) -> int | None:
 
 
 def _peak(process: MemoryProcess, points: Sequence[MemoryCheckpoint]) -> int | None:
-    peaks = [point.peak_bytes for point in points]
-    known = [peak for peak in peaks if peak is not None]
-    return max(max(known) - process.s1.rss_bytes, 0) if len(known) == len(peaks) else None
+    known = [peak for peak in map(peak_bytes, points) if peak is not None]
+    return max(max(known) - process.s1.rss_bytes, 0) if len(known) == len(points) else None
+
+
+def peak_bytes(point: MemoryCheckpoint) -> int | None:
+    """The highest resident size since the checkpoint before, and never below the present one.
+
+    The kernel's high-water mark follows behind what it has mapped, by half a megabyte where that is
+    seen; what is resident is counted page by page. https://docs.kernel.org/filesystems/proc.html
+    """
+    return None if point.peak_bytes is None else max(point.peak_bytes, point.rss_bytes)
 
 
 def _doubts(processes: Sequence[MemoryProcess], load_peak: int | None) -> list[Reason]:

@@ -52,6 +52,14 @@ def test_the_middle_process_counts_and_the_spread_is_told():
     assert found.spread_bytes == 50 * MB
 
 
+def test_a_peak_is_not_below_what_is_resident_when_the_kernel_tells_it():
+    processes = [replace(HEALTHY, s2=point(60, 20, peak=84), s3=HEALTHY.s2, s4=HEALTHY.s2)]
+    found = summarize_memory(processes)
+    assert found is not None
+    assert found.load_peak_bytes == (85 - 35) * MB
+    assert found.run_peak_bytes == (150 - 35) * MB
+
+
 def test_a_peak_that_the_kernel_does_not_tell_is_missing():
     found = summarize_memory([replace(HEALTHY, s2=point(60, 20), s4=point(70, 25))])
     assert found is not None

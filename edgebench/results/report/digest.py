@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from edgebench.core import LedgerEntry, MemoryProcess, Process, Reason, Recorded, Times
+from edgebench.measure.memory import peak_bytes
 from edgebench.results.cells import Cell
 from edgebench.results.columns import CELLS
 from edgebench.results.frames import Readable, row_of
@@ -254,7 +255,7 @@ def _memory(processes: Sequence[MemoryProcess]) -> tuple[CheckpointDigest, ...]:
     found = []
     for field_name, name in CHECKPOINTS.items():
         taken = [getattr(process, field_name) for process in processes]
-        peaks = [checkpoint.peak_bytes for checkpoint in taken if checkpoint.peak_bytes is not None]
+        peaks = [peak for peak in map(peak_bytes, taken) if peak is not None]
         found.append(
             CheckpointDigest(
                 name=name,
