@@ -25,7 +25,8 @@ rm -rf "$new" "$archive"
 """
 
 # Bytecode is made once: it is not written later, and without it each launch compiles numpy anew.
-# A rename onto a folder that is there and not empty fails.
+# A rename onto a folder that is there and not empty fails. A power cut may keep a name and lose the
+# contents, so these are on the disk before the folder gets its name.
 _PYTHON: Final = f"""
 import compileall, hashlib, os, py_compile, sys
 tree, final = sys.argv[1:]
@@ -36,6 +37,7 @@ for line in open(os.path.join(tree, {MANIFEST!r}), encoding="utf-8"):
             sys.exit(name + " is not what was sent")
 compileall.compile_dir(tree, quiet=2, ddir=final,
                        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+os.sync()
 try:
     os.rename(tree, final)
 except OSError:
@@ -50,6 +52,7 @@ _SHELL: Final = (
 while read -r digest name; do
   [ "$(hash_of "$1/$name")" = "$digest" ] || {{ echo "$name is not what was sent" >&2; exit 1; }}
 done < "$1/{MANIFEST}"
+sync
 mv "$1" "$2" && rm -rf "$2/${{1##*/}}"
 """
 )

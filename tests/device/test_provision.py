@@ -1,6 +1,10 @@
+import gzip
+import hashlib
+import io
 import json
 import os
 import subprocess
+import tarfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -186,17 +190,7 @@ def test_tags_reach_down_from_the_newest(tmp_path):
 @pytest.mark.parametrize("sealed", ["shell", "python"])
 def test_a_folder_that_arrives_damaged_is_not_taken(here, sealed, tmp_path):
     """The archive is whole, but a file in it is not what its manifest says."""
-    import gzip
-    import io
-    import tarfile
-
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w") as archive:
-        for name, data in (("f.py", b"x = 1\n"), (MANIFEST, b"0" * 64 + b"  f.py\n")):
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
-    (tmp_path / "bad.tgz").write_bytes(gzip.compress(raw.getvalue()))
+    sent(tmp_path / "bad.tgz", digest=b"0" * 64)
     blob = deliver(here, tmp_path / "bad.tgz")
     final = here.work_folder / "runtimes" / "bad"
     seal = BY_SHELL if sealed == "shell" else by_python(boards(here.facts)[0].argv)
@@ -205,6 +199,37 @@ def test_a_folder_that_arrives_damaged_is_not_taken(here, sealed, tmp_path):
     assert b"f.py is not what was sent" in done.stderr
     assert not Path(final).exists()
     assert list(Path(final).parent.iterdir()) == []
+
+
+def sent(path, *, digest):
+    """An archive of one file, and what its hash is said to be."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as archive:
+        for name, data in (("f.py", b"x = 1\n"), (MANIFEST, digest + b"  f.py\n")):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    path.write_bytes(gzip.compress(raw.getvalue()))
+
+
+@pytest.mark.parametrize("sealed", ["shell", "python"])
+def test_a_folder_is_on_the_disk_before_it_has_its_name(here, tmp_path, sealed, monkeypatch):
+    final = here.work_folder / "runtimes" / "good"
+    told = tmp_path / "told"
+    # In the place of what has the kernel write to its disks, for both of the seals.
+    (tmp_path / "sync").write_text(f'#!/bin/sh\n[ -e "$FINAL" ] || echo before > {told}\n')
+    (tmp_path / "sync").chmod(0o755)
+    code = f"import os, subprocess\nos.sync = lambda: subprocess.run(['{tmp_path}/sync'])\n"
+    (tmp_path / "sitecustomize.py").write_text(code)
+    monkeypatch.setenv("FINAL", str(final))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    sent(tmp_path / "good.tgz", digest=hashlib.sha256(b"x = 1\n").hexdigest().encode())
+    blob = deliver(here, tmp_path / "good.tgz")
+    seal = BY_SHELL if sealed == "shell" else by_python(boards(here.facts)[0].argv)
+    assert run_script(here, UNPACK, "unpack", str(blob), str(final), *seal).exit_code == 0
+    assert (Path(final) / "f.py").read_text() == "x = 1\n"
+    assert told.read_text() == "before\n"
 
 
 def test_nothing_of_a_wheel_is_lost_that_an_import_needs(bare, wheels):
