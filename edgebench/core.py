@@ -68,6 +68,7 @@ class Reason(StrEnum):
     OVERCURRENT = "overcurrent"
     FREQ_UNSTABLE = "freq_unstable"
     CONTENDED = "contended"
+    EMULATED = "emulated"
     SWAP = "swap"
     CI_NOT_MET = "ci_not_met"
     NO_STEADY_STATE = "no_steady_state"

@@ -62,8 +62,8 @@ def show_hz(frequency_hz: float) -> str:
 def show_duration(duration_s: float) -> str:
     """A duration as a person reads it.
 
-    >>> [show_duration(s) for s in (0.42, 42.0, 150.0, 7_380.0)]
-    ['0.4 s', '42 s', '2 min 30 s', '2 h 3 min']
+    >>> [show_duration(s) for s in (0.42, 42.0, 150.0, 7_380.0, 9e5)]
+    ['0.4 s', '42 s', '2 min 30 s', '2 h 3 min', '10 d 10 h']
     """
     if duration_s < 10:
         return f"{duration_s:.1f} s"
@@ -71,4 +71,6 @@ def show_duration(duration_s: float) -> str:
     if not minutes:
         return f"{seconds} s"
     hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"

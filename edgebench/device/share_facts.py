@@ -32,6 +32,24 @@ for folder in /sys/fs/cgroup/cpu /sys/fs/cgroup/cpu${cpu%/}; do
 done
 show /sys/fs/cgroup/memory/memory.limit_in_bytes
 """
+# A machine of qemu's is named for what runs it; one without a name has a channel to qemu.
+_VIRTUALIZATION: Final = """
+systemd-detect-virt --vm && exit
+grep -o -m 1 -w hypervisor /proc/cpuinfo && exit
+cat /sys/hypervisor/type && exit
+read -r name < /sys/class/dmi/id/product_name
+case $name in
+  KVM*) echo kvm;;
+  QEMU*) echo qemu;;
+  *) ls -d /proc/device-tree/fw-cfg@* > /dev/null && echo qemu;;
+esac
+"""
+# qemu shows a process its own maps as they would be on the board, and to others the truth. Of a
+# board that it plays whole, the card is its own.
+_EMULATOR: Final = """
+cat /proc/$$/maps | grep -o -m 1 'qemu-[a-z0-9_]*' && exit
+grep -q QEMU /sys/block/mmcblk*/device/name && echo qemu-system
+"""
 SHARE_FACTS: Final[Mapping[str, Fact]] = {
     "steal_ratio": Fact(command="head -n 1 /proc/stat", read=share.steal_ratio),
     "cpus_allowed": Fact(
@@ -39,15 +57,7 @@ SHARE_FACTS: Final[Mapping[str, Fact]] = {
     ),
     "cpuset": Fact(command="cat /proc/self/cpuset", read=read.text),
     "cgroup_limits": Fact(command=_LIMITS, read=share.limits),
-    "virtualization": Fact(
-        command="systemd-detect-virt --vm || grep -o -m 1 -w hypervisor /proc/cpuinfo || "
-        "cat /sys/hypervisor/type",
-        read=read.text,
-    ),
+    "virtualization": Fact(command=_VIRTUALIZATION, read=read.text),
     "container": Fact(command="systemd-detect-virt --container", read=read.text),
-    # An emulator shows a process its own maps as they would be on the board, and to others the
-    # truth.
-    "emulator": Fact(
-        command="cat /proc/$$/maps | grep -o -m 1 'qemu-[a-z0-9_]*'", read=read.text, part="hw"
-    ),
+    "emulator": Fact(command=_EMULATOR, read=read.text, part="hw"),
 }

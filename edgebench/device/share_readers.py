@@ -1,12 +1,28 @@
 """What a board's answer about its share of a machine means: pure functions."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from pydantic import JsonValue
 
 # What the kernel writes for "no limit", to the page.
 NO_LIMIT_BYTES: Final = 1 << 60
+
+
+def is_emulated(facts: Mapping[str, JsonValue]) -> bool:
+    """Whether instructions are translated, so that times tell nothing of a board.
+
+    >>> is_emulated({"emulator": "qemu-aarch64"}), is_emulated({"virtualization": "qemu"})
+    (True, True)
+    >>> is_emulated({"virtualization": "kvm", "model": "linux,dummy-virt"}), is_emulated({})
+    (False, False)
+    """
+    if facts.get("emulator"):
+        return True
+    kind = facts.get("virtualization")
+    is_unnamed = kind in {None, "none"} and facts.get("model") == "linux,dummy-virt"
+    return kind == "qemu" or is_unnamed
 
 
 def load(answer: str) -> dict[str, JsonValue] | None:

@@ -24,6 +24,7 @@ from edgebench.core import (
 from edgebench.device.files import deliver
 from edgebench.device.patience import patiently
 from edgebench.device.provision import Launch
+from edgebench.device.share_readers import is_emulated
 from edgebench.errors import DeviceFull, JobFailed
 from edgebench.measure.attached import Attached
 from edgebench.measure.fetched import samples_of
@@ -34,7 +35,7 @@ from edgebench.measure.protocol import loop_of
 from edgebench.measure.scenario import read_scenario
 from edgebench.measure.state.cores import cores_for
 from edgebench.measure.state.gate import Calm
-from edgebench.measure.state.monitor import Seen, Watch
+from edgebench.measure.state.monitor import Finding, Seen, Watch
 from edgebench.measure.state.monitors import judged, watch_spec
 from edgebench.measure.watched import Watched, read_watched
 from edgebench.runner import (
@@ -150,10 +151,17 @@ def measure_latency(
             "watching_cores": watched.cost_ratio,
             **({} if found.wake_ns is None else {"wake_us": found.wake_ns / 1000}),
         },
-        suspect=finding.suspect if bench.is_steady else (*finding.suspect, Reason.PERMISSION),
+        suspect=_doubts(bench, finding),
         invalid=finding.invalid,
     )
     return process, samples if process.mean_of == 1 else samples / process.mean_of
+
+
+def _doubts(bench: Bench, finding: Finding) -> tuple[Reason, ...]:
+    """What the device was seen to do, and what is known of it before anything is seen."""
+    refused = () if bench.is_steady else (Reason.PERMISSION,)
+    emulated = (Reason.EMULATED,) if is_emulated(bench.device.facts) else ()
+    return (*finding.suspect, *refused, *emulated)
 
 
 def watched_by(done: Done, asked: RunnerJob) -> Watched:
