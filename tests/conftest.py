@@ -9,15 +9,17 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests import fleet, postgres
+from tests import fleet, guest, postgres
 from tests.phone import PYTHON, Phone, adb_server, switched_on
 from tests.sshd import Sshd, UnavailableError, started
 
 
-def need(tool: str) -> str:
+def need(tool: str, *, package: str | None = None) -> str:
     """Where a program is; without it the test is skipped, or fails where everything is required."""
     found = shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    return found or miss(f"{tool} is not installed")
+    return found or miss(
+        f"{tool} is not installed" + (f": apt-get install {package}" if package else "")
+    )
 
 
 def miss(reason: str) -> NoReturn:
@@ -95,6 +97,31 @@ def _emulated(kind: fleet.Kind, cache: Path) -> Iterator[fleet.Emulated]:
     try:
         with fleet.booted(kind, cache) as board:
             yield board
+    except UnavailableError as error:
+        miss(str(error))
+
+
+@pytest.fixture(scope="session")
+def virt(wheels: Path) -> Iterator[guest.Guest]:
+    """A machine with a kernel of its own, two cores and 1 GiB."""
+    with _switched_on(guest.VIRT, wheels) as machine:
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def pi3(wheels: Path) -> Iterator[guest.Guest]:
+    """A Raspberry Pi 3 with its devices, and no clock that goes on while it is off."""
+    with _switched_on(guest.PI3, wheels) as machine:
+        yield machine
+
+
+@contextlib.contextmanager
+def _switched_on(kind: guest.Machine, cache: Path) -> Iterator[guest.Guest]:
+    for program, package in guest.TOOLS.items():
+        need(program, package=package)
+    try:
+        with guest.switched_on(kind, cache) as machine:
+            yield machine
     except UnavailableError as error:
         miss(str(error))
 

@@ -38,6 +38,12 @@ ENV = """#!/bin/sh
 shift
 exec /usr/bin/env -i QEMU_CPU={cpu} "$@"
 """
+USERS = {
+    "etc/passwd": "root:x:0:0::/root:/bin/sh\nsshd:x:106:65534::/run/sshd:/bin/false\n"
+    "pi:x:1000:1000::/home/pi:/bin/bash\n",
+    "etc/group": "root:x:0:\nnogroup:x:65534:\ntty:x:5:\npi:x:1000:\n",
+    "etc/shadow": "root:*:19000::::::\nsshd:*:19000::::::\npi:*:19000::::::\n",
+}
 SSHD_CONFIG = """
 HostKey /etc/ssh/ssh_host_ed25519_key
 AuthorizedKeysFile /etc/ssh/authorized_keys
@@ -139,7 +145,7 @@ class Emulated:
 
     def is_linked(self, state: str) -> None:
         """Set its link `down`, as where a cable is pulled and nobody is told, or `up`."""
-        _run("ip", "link", "set", self.link, state)
+        run("ip", "link", "set", self.link, state)
 
 
 def root_of(kind: Kind, cache: Path) -> Path:
@@ -159,7 +165,7 @@ def _make(kind: Kind, packages: str, place: Path) -> None:
     part = Path(tempfile.mkdtemp(prefix=f"{place.name}.", dir=place.parent))
     made = [f"--arch={kind.debian}", "--variant=extract", f"--include={packages}"]
     try:
-        _run("mmdebstrap", "--quiet", *made, "bookworm", str(part / "root"), MIRROR)
+        run("mmdebstrap", "--quiet", *made, "bookworm", str(part / "root"), MIRROR)
         for link, target in (("bin/sh", "dash"), ("usr/bin/awk", "mawk"), *kind.links):
             with contextlib.suppress(FileExistsError):
                 (part / "root" / link).symlink_to(target)
@@ -184,7 +190,7 @@ def _compile(root: Path) -> None:
 def register(kind: Kind) -> None:
     """Have the kernel start programs of this architecture by qemu, as Debian does at its boot."""
     if not (BINFMT / "register").exists():
-        _run("mount", "-t", "binfmt_misc", "binfmt_misc", str(BINFMT))
+        run("mount", "-t", "binfmt_misc", "binfmt_misc", str(BINFMT))
     entry = Path(f"/usr/lib/binfmt.d/qemu-{kind.qemu}.conf")
     if not entry.exists():
         raise UnavailableError("qemu-user-static is not installed")
@@ -241,9 +247,9 @@ def _begun(script: str, log: Path) -> Iterator[int]:
 
 def _plug(link: str, here: str, pid: int) -> None:
     """A cable from this machine to a board."""
-    _run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
-    _run("ip", "addr", "add", f"{here}/30", "dev", link)
-    _run("ip", "link", "set", link, "up")
+    run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
+    run("ip", "addr", "add", f"{here}/30", "dev", link)
+    run("ip", "link", "set", link, "up")
 
 
 def _furnish(kind: Kind, folder: Path, there: str) -> None:
@@ -254,7 +260,7 @@ def _furnish(kind: Kind, folder: Path, there: str) -> None:
     for name, key in (("host", "ssh_host_ed25519_key"), ("client", "id_ed25519")):
         keygen = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name)
         (upper / "etc/ssh").mkdir(parents=True, exist_ok=True)
-        _run(*keygen, "-f", str((upper / "etc/ssh" if name == "host" else folder) / key))
+        run(*keygen, "-f", str((upper / "etc/ssh" if name == "host" else folder) / key))
     public = (folder / "id_ed25519.pub").read_text()
     host_key = (upper / "etc/ssh/ssh_host_ed25519_key.pub").read_text().split()[:2]
     (folder / "known_hosts").write_text(f"{there} {' '.join(host_key)}\n")
@@ -262,7 +268,7 @@ def _furnish(kind: Kind, folder: Path, there: str) -> None:
         f"Host *\n  IdentityFile {folder}/id_ed25519\n  IdentitiesOnly yes\n"
         f"  UserKnownHostsFile {folder}/known_hosts\n"
     )
-    _write(upper, _system(kind, public))
+    write(upper, _system(kind, public))
     (upper / "usr/local/bin/env").chmod(0o755)
     for name in ("home/pi", "run/sshd", "proc", "dev", "tmp", "var/empty", "root"):
         (upper / name).mkdir(parents=True, exist_ok=True)
@@ -281,10 +287,7 @@ def _system(kind: Kind, public: str) -> dict[str, str]:
     policy = "sys/devices/system/cpu/cpufreq/policy0"
     zone = "sys/class/thermal/thermal_zone0"
     return {
-        "etc/passwd": "root:x:0:0::/root:/bin/sh\nsshd:x:106:65534::/run/sshd:/bin/false\n"
-        "pi:x:1000:1000::/home/pi:/bin/bash\n",
-        "etc/group": "root:x:0:\nnogroup:x:65534:\ntty:x:5:\npi:x:1000:\n",
-        "etc/shadow": "root:*:19000::::::\nsshd:*:19000::::::\npi:*:19000::::::\n",
+        **USERS,
         "etc/ssh/sshd_config": SSHD_CONFIG.format(cpu=kind.cpu),
         "etc/ssh/authorized_keys": public,
         "usr/local/bin/env": ENV.format(cpu=kind.cpu),
@@ -302,7 +305,7 @@ def _system(kind: Kind, public: str) -> dict[str, str]:
     }
 
 
-def _write(root: Path, files: dict[str, str]) -> None:
+def write(root: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
@@ -333,7 +336,7 @@ def _until(is_so: Callable[[], bool], *, why: Path | None = None) -> None:
     raise UnavailableError(f"a board does not start: {words}")
 
 
-def _run(*argv: str) -> None:
+def run(*argv: str) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise UnavailableError(f"{argv[0]}: {textwrap.shorten(done.stderr[-500:], 400)}")
