@@ -9,6 +9,7 @@ from edgebench.device.local import LocalTransport
 from edgebench.device.phone_facts import PHONE_FACTS
 from edgebench.device.replay import Answer, Capture, ReplayTransport
 from edgebench.device.share_facts import LOAD_FACTS, SHARE_FACTS
+from edgebench.device.share_readers import is_emulated
 from edgebench.device.state_facts import STATE_FACTS
 from edgebench.errors import DeviceError
 from tests.device.boards import BOARDS, replayed
@@ -35,6 +36,11 @@ def test_every_fact_is_read_from_a_board(name):
     facts = read_facts(replayed(name))
     expected = json.loads(BOARDS[name].with_suffix(".json").read_text())
     assert {key: facts[key] for key in expected} == expected
+
+
+def test_of_all_boards_the_emulated_ones_are_known_as_such():
+    emulated = {name for name in BOARDS if is_emulated(read_facts(replayed(name)))}
+    assert emulated == {"pi4-in-qemu-user", "pi3-in-qemu-system", "virt-in-qemu-system"}
 
 
 def test_every_fact_has_a_capture():
