@@ -150,6 +150,8 @@ done > wanted 2> set.log 3> before.part
 mv -f before.part before
 uptime_s > lease
 cat /proc/sys/kernel/random/boot_id > boot 2> /dev/null
+# A power mode outlives a power cut; what it was before must do so too.
+sync
 # Deaf before it is another program: what is ignored stays so through an exec.
 (
   trap '' HUP INT TERM

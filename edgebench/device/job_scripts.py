@@ -6,10 +6,10 @@
 from typing import Final
 
 # Is the process `pid` the one that started at `start`? A number alone may have come around again
-# after a reboot, and a zombie answers to `kill -0`.
+# after a reboot, and a zombie answers to `kill -0`. A file that a power cut has emptied names none.
 _ALIVE: Final = """
 alive() {
-  read -r line 2> /dev/null < "/proc/$1/stat" || return 1
+  [ -n "$1" ] && read -r line 2> /dev/null < "/proc/$1/stat" || return 1
   start=$2
   set -- ${line##*) }
   [ "$1" != Z ] && [ "$1" != X ] && [ "${20}" = "$start" ]
@@ -102,16 +102,24 @@ kill -s KILL -- "-$leader" 2> /dev/null
 )
 
 # folder of the jobs   One line a job: who started it, and its name. What a lost link left half sent
-# or half unpacked is removed, once nobody can be at work on it any more.
-LIST: Final = """
+# or half unpacked is removed, once nobody can be at work on it any more; and a job whose files a
+# power cut has emptied, so that nobody could ever tell whose it was.
+LIST: Final = (
+    _ALIVE
+    + """
 cd "$1" 2> /dev/null || exit 0
 find ../blobs ../runtimes ../runners \\( -name '*.part' -o -name '*.new' \\) -prune \\
   -mmin +60 -exec rm -rf {} + 2> /dev/null
 for job in *; do
+  [ -d "$job" ] || continue
   owner=
-  [ -e "$job/owner" ] && read -r owner < "$job/owner" && printf '%s\\t%s\\n' "$owner" "$job"
+  [ -e "$job/owner" ] && read -r owner < "$job/owner"
+  read_pid "$job"
+  if [ -n "$owner" ]; then printf '%s\\t%s\\n' "$owner" "$job"
+  elif ! alive "$leader" "$leader_start"; then rm -rf -- "$job"; fi
 done
 """
+)
 
 BUSY: Final = 4
 # folder lease_s names...   Takes away what is named, and prints how many KiB that were. A job that

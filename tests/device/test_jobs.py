@@ -266,6 +266,20 @@ def test_what_a_lost_link_left_half_sent_is_removed_after_an_hour(here):
     assert left == {"b.part", "c"}
 
 
+def test_a_job_whose_files_a_power_cut_has_emptied_is_removed(here, launch_of):
+    running = start(here, launch_of("exec sleep 300"), JOB, name="runs")
+    empty, foreign = (here.work_folder / "jobs" / name for name in ("empty-0", "foreign-0"))
+    script = (
+        'mkdir "$1" "$2"; : > "$1/owner"; : > "$1/pid"; : > "$3/owner"; echo "x 1 1" > "$2/owner"'
+    )
+    places = [str(place) for place in (empty, foreign, running.folder)]
+    assert here.transport.run(["sh", "-c", script, "x", *places]).exit_code == 0
+    assert end_leftovers(here) == ()
+    left = {path.name for path in Path(here.work_folder / "jobs").iterdir()}
+    assert left == {"foreign-0", running.folder.name}
+    clean(here, running)
+
+
 @pytest.mark.parametrize("owner", ["", "nonsense", "0123456789abcdef 1 1", "x y z"])
 def test_what_another_machine_started_is_left_alone(owner):
     assert not is_abandoned(owner)

@@ -49,6 +49,12 @@ def test_while_a_job_runs_nothing_is_removed(filled, launch_of):
     assert purge(filled, print) >= 300_000
 
 
+def test_a_job_whose_files_a_power_cut_has_emptied_is_in_nobodys_way(filled):
+    job = filled.work_folder / "jobs" / "cell-0"
+    run_script(filled, 'mkdir -p "$1" && : > "$1/pid"', "empty", str(job))
+    assert purge(filled, print) >= 300_000
+
+
 def test_settings_that_a_host_holds_are_not_forgotten(here, tmp_path):
     steady = here.work_folder / "steady"
     (tmp_path / "model").write_bytes(b"x")

@@ -63,6 +63,18 @@ def test_what_was_set_is_read_back_and_released(board):
     assert reads(board) == "ondemand"
 
 
+def test_what_was_before_is_on_the_disk_before_anything_is_set(board, monkeypatch):
+    # In the place of what has the kernel write to its disks.
+    script = f"#!/bin/sh\ncat {board}/steady/before {board}/governor > {board}/told\n"
+    (board / "sync").write_text(script)
+    (board / "sync").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{board}:{os.environ['PATH']}")
+    guarded(board, lease_s=600)
+    assert (board / "told").read_text() == f"{board}/governor ondemand\nondemand\n"
+    (board / "steady" / "release").touch()
+    assert until(lambda: is_restored(board))
+
+
 def test_a_host_that_is_not_heard_of_any_more_gets_no_say(board):
     guarded(board, lease_s=2)
     assert reads(board) == "performance"

@@ -98,6 +98,29 @@ def test_a_machine_that_is_reset_in_a_run_keeps_its_blocks_and_repeats_the_broke
     assert virt.as_root(f"ls -A {JOBS}") == ""
 
 
+def test_a_cut_of_all_power_leaves_a_run_to_be_resumed(virt, plan_with, brisk, start, on, wheels):
+    plan = plan_with(PLAN.format(address=virt.address), protocol=brisk.replace(SHORT, LONG))
+    results = plan.parent / "results"
+    process = start("run", plan, **environment(virt, wheels))
+
+    def cut():
+        process.kill()
+        process.wait(60)
+        return processes_of(only_run(results))
+
+    with reset_in(virt, "*.b1-*", cut) as found:
+        process.communicate(timeout=1800)
+    (before,) = found
+    assert [block for _, block in before] == [0]
+    done = on(virt, "run", "--resume", only_run(results), "--json")
+    (cell,) = json.loads(done.stdout)["cells"]
+    assert state_of(cell) == "measured"
+    after = processes_of(only_run(results))
+    assert before.items() <= after.items()
+    assert sorted(block for _, block in after) == [0, 1, 2]
+    assert virt.as_root(f"ls -A {JOBS}") == ""
+
+
 @pytest.fixture
 def bench(on, tmp_path):
     """Measure one file; its cell, and what lies on disk of it."""
