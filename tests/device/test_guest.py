@@ -56,7 +56,7 @@ def reached(monkeypatch):
         device.transport.close()
 
 
-def test_a_machine_says_what_it_has_and_that_it_is_none_of_its_own(virt, reached):
+def test_a_machine_says_what_it_has_and_that_it_is_emulated(virt, reached):
     device = reached(virt)
     facts = device.facts
     assert device.profile.name == "linux-board"
@@ -71,7 +71,7 @@ def test_a_machine_says_what_it_has_and_that_it_is_none_of_its_own(virt, reached
     assert examine(device)["emulated"].severity == "serious"
 
 
-def test_a_pi_3_has_its_zone_of_heat_a_clock_from_1970_and_a_card_of_qemus(pi3, reached):
+def test_a_pi_3_has_a_thermal_zone_a_clock_from_1970_and_a_card_of_qemu_s(pi3, reached):
     device = reached(pi3)
     facts = device.facts
     assert device.profile.name == "raspberry-pi-3"
