@@ -45,22 +45,25 @@ def measure_blocks(
     started = begun = time.monotonic()
     patient = protocol
     is_spent = False
+    done = 0
     for block in range(protocol.blocks_max):
         if block >= protocol.blocks_min:
             yield from _finish_enough(benches, by_key, protocol, cells)
         if not by_key:
             return
+        order = block_order(tuple(by_key), block=block, seed=protocol.seed)
+        left = [(n, key) for n, key in enumerate(order) if block not in cells[key].samples]
+        if not left:
+            continue
         last_s, begun = time.monotonic() - begun, time.monotonic()
         is_spent = block >= BLOCKS_LEAST and begun + last_s > until_s
         if is_spent:
             progress(f"the budget of {protocol.budget_s:g} s ends before block {block + 1}")
             break
-        progress(_where(block, protocol, len(by_key), begun - started))
+        progress(_where(block, protocol, len(left), (begun - started, done)))
+        done += 1
         wait_for_battery(next(iter(benches.values())).device, protocol)
-        order = block_order(tuple(by_key), block=block, seed=protocol.seed)
-        for position, key in enumerate(order):
-            if block in cells[key].samples:
-                continue
+        for position, key in left:
             task = by_key[key]
             cells[key] = _one_process(
                 benches[task.job.runtime], task, patient, cells[key], (block, position)
@@ -79,11 +82,13 @@ def next_wait_s(protocol: MeasureProtocol, recorded: Recorded) -> float:
     return protocol.gate_wait_s / RESTLESS if restless else protocol.gate_wait_s
 
 
-def _where(block: int, protocol: MeasureProtocol, cells: int, elapsed_s: float) -> str:
+def _where(block: int, protocol: MeasureProtocol, cells: int, measured: tuple[float, int]) -> str:
+    """Which block this is, and how long those take that are left, by the pace of those before."""
+    elapsed_s, done = measured
     total = f"{protocol.blocks_min}" if block < protocol.blocks_min else f"{protocol.blocks_max}"
     text = f"block {block + 1} of {total}: {cells} cells"
-    if 0 < block < protocol.blocks_min:
-        left_s = elapsed_s / block * (protocol.blocks_min - block)
+    if done and block < protocol.blocks_min:
+        left_s = elapsed_s / done * (protocol.blocks_min - block)
         text += f", about {left_s:.0f} s left"
     return text
 

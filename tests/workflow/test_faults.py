@@ -40,6 +40,9 @@ def test_a_host_that_is_killed_leaves_a_board_to_whoever_resumes_the_run(
     assert before.items() <= processes_of(run).items()
     assert sorted(processes_of(run)) == [0, 1, 2]
     assert left.name in resumed.stderr
+    # What is there already is not announced, and counts for nothing in how long the rest takes.
+    assert "block 1 of 3" not in resumed.stderr
+    assert "block 2 of 3: 1 cells\n" in resumed.stderr
     assert list(jobs.iterdir()) == []
     assert not [words for words in command_lines() if str(left).encode() in words]
 
