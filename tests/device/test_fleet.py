@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -20,6 +19,7 @@ from edgebench.device.provision import Launch
 from edgebench.device.transport import open_transport
 from edgebench.errors import DeviceLost
 from edgebench.runner import RunnerJob, shipped
+from tests.carrier import Quality
 from tests.conftest import state_of
 from tests.measure.conftest import artifact
 from tests.runners.conftest import tflite
@@ -64,7 +64,7 @@ def bare(arm64, monkeypatch):
     (arm64.seen(folder)).mkdir(exist_ok=True)
     launcher = (shipped("runners") / "launch.sh").read_bytes()
     (arm64.seen(folder) / "launch.sh").write_bytes(launcher)
-    (arm64.seen(folder) / "run.sh").write_text("sleep 40; echo survived; exit 7\n")
+    (arm64.seen(folder) / "run.sh").write_text("sleep 20; echo survived; exit 7\n")
     device = Device(
         name="pi",
         profile=load_profile("raspberry-pi-4"),
@@ -79,15 +79,13 @@ def bare(arm64, monkeypatch):
 def test_a_link_that_is_silently_dead_is_noticed_and_the_job_goes_on(arm64, bare):
     device, launch = bare
     running = start(device, launch, JOB, name="half-open")
-    back = threading.Timer(20.0, arm64.is_linked, ["up"])
-    arm64.is_linked("down")  # nobody is told: no packet comes any more
-    back.start()
+    arm64.link.becomes(Quality(is_up=False))  # nobody is told: no packet comes any more
     try:
         with pytest.raises(DeviceLost):
             device.transport.run(["sleep", "600"], timeout_s=600)
-        ended = wait(device, running, timeout_s=300)
     finally:
-        back.join()
+        arm64.link.becomes(Quality())
+    ended = wait(device, running, timeout_s=300)
     assert (ended.how, ended.exit_code, ended.log) == ("finished", 7, "survived\n")
     clean(device, running)
 
