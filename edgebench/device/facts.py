@@ -22,7 +22,7 @@ from edgebench.device.state_facts import STATE_FACTS
 from edgebench.errors import DeviceError
 
 MARK: Final = "@@edgebench-fact "
-PROBE_S: Final = 60.0
+PROBE_S: Final = 120.0  # a slow board starts some hundred small programs
 PARTS: Final = ("hw", "sw", "state")
 
 
