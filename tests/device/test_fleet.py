@@ -1,13 +1,6 @@
-"""Boards of another architecture: known, given a runtime, measured, and lost for a while.
+"""A board of another architecture: known, and lost for a while."""
 
-They are emulated, so that nothing here asks how long something took.
-"""
-
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -20,14 +13,8 @@ from edgebench.device.transport import open_transport
 from edgebench.errors import DeviceLost
 from edgebench.runner import RunnerJob, shipped
 from tests.carrier import Quality
-from tests.conftest import state_of
-from tests.measure.conftest import artifact
-from tests.runners.conftest import tflite
-
-__all__ = ["artifact", "tflite"]
 
 JOB = RunnerJob(kind="latency", model="m", runtime="litert")
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -88,41 +75,3 @@ def test_a_link_that_is_silently_dead_is_noticed_and_the_job_goes_on(arm64, bare
     ended = wait(device, running, timeout_s=300)
     assert (ended.how, ended.exit_code, ended.log) == ("finished", 7, "survived\n")
     clean(device, running)
-
-
-def bench(board, models, wheels, out):
-    """What the command prints, as a user would start it."""
-    words = [*map(str, models), "--device", board.address, "--out", str(out), "--json"]
-    words += ["--preset", "quick"]
-    done = subprocess.run(
-        [sys.executable, "-m", "edgebench", "bench", *words],
-        env={
-            **os.environ,
-            "EDGEBENCH_SSH_CONFIG": str(board.config),
-            "EDGEBENCH_CACHE": str(wheels / "fleet"),
-            "EDGEBENCH_CONFIG": str(out / "devices.toml"),
-            "PYTHONPATH": str(ROOT),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {cell["format"]: cell for cell in json.loads(done.stdout)["cells"]}
-
-
-def test_both_formats_are_measured_on_a_board_that_had_no_runtime(
-    arm64, tflite, artifact, wheels, tmp_path
-):
-    cells = bench(arm64, [tflite / "float.tflite", artifact.path], wheels, tmp_path)
-    found = {form: (state_of(cell), cell["runtime"]) for form, cell in cells.items()}
-    assert found == {"tflite": ("measured", "litert"), "onnx": ("measured", "onnxruntime")}
-    work = arm64.seen("/home/pi/.cache/edgebench")
-    assert list((work / "jobs").iterdir()) == []
-
-
-def test_a_32_bit_board_runs_tflite_beside_the_numpy_of_its_system(armhf, tflite, wheels, tmp_path):
-    cells = bench(armhf, [tflite / "float.tflite"], wheels, tmp_path)
-    assert {form: cell["runtime"] for form, cell in cells.items()} == {"tflite": "tflite-runtime"}
-    assert state_of(cells["tflite"]) == "measured"
