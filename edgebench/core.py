@@ -69,6 +69,7 @@ class Reason(StrEnum):
     FREQ_UNSTABLE = "freq_unstable"
     CONTENDED = "contended"
     SWAP = "swap"
+    EMULATED = "emulated"
     CI_NOT_MET = "ci_not_met"
     NO_STEADY_STATE = "no_steady_state"
     MULTIMODAL = "multimodal"

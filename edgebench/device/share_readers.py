@@ -1,6 +1,7 @@
 """What a board's answer about its share of a machine means: pure functions."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from pydantic import JsonValue
@@ -25,6 +26,19 @@ def load(answer: str) -> dict[str, JsonValue] | None:
         "running": float(running[1]) if running else None,
         "waiting_percent": float(waiting[1]) if waiting else None,
     }
+
+
+def is_emulated(facts: Mapping[str, JsonValue]) -> bool:
+    """Whether a device's instructions are translated, so that no time there is a board's.
+
+    >>> is_emulated({"virtualization": "qemu"}), is_emulated({"virtualization": "kvm"})
+    (True, False)
+    """
+    return (
+        bool(facts.get("emulator"))
+        or facts.get("virtualization") == "qemu"
+        or facts.get("model") == "linux,dummy-virt"
+    )
 
 
 def steal_ratio(answer: str) -> float | None:

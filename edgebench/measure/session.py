@@ -1,7 +1,7 @@
 """One launch of the runner on a device, from the files it needs to the answer it gave."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -24,6 +24,7 @@ from edgebench.core import (
 from edgebench.device.files import deliver
 from edgebench.device.patience import patiently
 from edgebench.device.provision import Launch
+from edgebench.device.share_readers import is_emulated
 from edgebench.errors import DeviceFull, JobFailed
 from edgebench.measure.attached import Attached
 from edgebench.measure.fetched import samples_of
@@ -150,10 +151,18 @@ def measure_latency(
             "watching_cores": watched.cost_ratio,
             **({} if found.wake_ns is None else {"wake_us": found.wake_ns / 1000}),
         },
-        suspect=finding.suspect if bench.is_steady else (*finding.suspect, Reason.PERMISSION),
+        suspect=(*finding.suspect, *_doubts(bench)),
         invalid=finding.invalid,
     )
     return process, samples if process.mean_of == 1 else samples / process.mean_of
+
+
+def _doubts(bench: Bench) -> Iterator[Reason]:
+    """Why whatever is timed on a device deserves doubt."""
+    if not bench.is_steady:
+        yield Reason.PERMISSION
+    if is_emulated(bench.device.facts):
+        yield Reason.EMULATED
 
 
 def watched_by(done: Done, asked: RunnerJob) -> Watched:

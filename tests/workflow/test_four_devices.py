@@ -36,6 +36,7 @@ def test_devices_of_every_kind_come_into_one_table(
     told = cells.pop("told")
     assert {name: cell["runtime"] for name, cell in cells.items()} == RUNTIMES
     assert {state_of(cell) for cell in cells.values()} == {"measured"}
+    assert [name for name, cell in cells.items() if "emulated" in cell["reasons"]] == ["pi"]
     assert {cell["accuracy"]["value"] for cell in cells.values()} == {1.0}
     assert told["status"] == "failed"
     assert told["latency_ms"]["p50"] is None
@@ -88,6 +89,7 @@ def test_four_boards_at_once_are_each_given_a_runtime_and_measured(
     cells = document(edgebench("run", plan, "--json", **env))["cells"]
     assert {cell["device"]: cell["runtime"] for cell in cells} == BOARDS
     assert {state_of(cell) for cell in cells} == {"measured"}
+    assert ["emulated" in cell["reasons"] for cell in cells] == [True] * 4
     assert {cell["latency_ms"]["processes"] for cell in cells} == {3}
     assert len({cell["accuracy"]["value"] for cell in cells}) == 1
     assert {cell["accuracy"]["on"] for cell in cells} == {"device"}

@@ -3,6 +3,7 @@
 from typing import Final
 
 from edgebench.device.clock_readers import cpu_list
+from edgebench.device.share_readers import is_emulated
 from edgebench.measure.doctor.trouble import Condition, Severity, Trouble
 from edgebench.measure.state.gate import PRESSURE_MAX
 from edgebench.measure.state.load import STEAL_MAX
@@ -45,16 +46,15 @@ def other_load(condition: Condition) -> Trouble | None:
 def emulated(condition: Condition) -> Trouble | None:
     """Instructions that are translated."""
     facts = condition.device.facts
-    words = [str(facts.get(name) or "") for name in ("emulator", "virtualization", "model")]
-    is_translated = bool(words[0]) or words[1] == "qemu" or words[2] == "linux,dummy-virt"
-    if not is_translated:
+    if not is_emulated(facts):
         return None
     return Trouble(
         severity=Severity.SERIOUS,
-        found=words[0] or "a machine of QEMU's, without the processor's own help",
+        found=str(facts.get("emulator") or "a machine of QEMU's, without the processor's own help"),
         why="Times of translated instructions tell nothing of a board, nor which form is faster.",
         source="https://www.qemu.org/docs/master/devel/index-tcg.html",
         mend="Measure on a real board; outputs, sizes and accuracy are right here.",
+        edgebench="Marks its cells as emulated.",
     )
 
 
