@@ -173,16 +173,33 @@ def _compile(root: Path) -> None:
     subprocess.run([python, *words, *folders], capture_output=True, check=False)
 
 
-def register(kind: Kind) -> None:
-    """Have the kernel start programs of this architecture by qemu, as Debian does at its boot."""
-    if not (BINFMT / "register").exists():
-        _run("mount", "-t", "binfmt_misc", "binfmt_misc", str(BINFMT))
+@contextlib.contextmanager
+def registered(kind: Kind, cache: Path) -> Iterator[None]:
+    """Have the kernel start programs of this architecture by qemu, as Debian does at its boot.
+
+    For as long as anybody's board runs; what stood there before stays.
+    """
     entry = Path(f"/usr/lib/binfmt.d/qemu-{kind.qemu}.conf")
     if not entry.exists():
         raise UnavailableError("qemu-user-static is not installed")
-    with contextlib.suppress(FileExistsError):
-        if not (BINFMT / f"qemu-{kind.qemu}").exists():
-            (BINFMT / "register").write_text(entry.read_text())
+    if not (BINFMT / "register").exists():
+        _run("mount", "-t", "binfmt_misc", "binfmt_misc", str(BINFMT))
+    known = BINFMT / f"qemu-{kind.qemu}"
+    with (cache / f"{known.name}.registered").open("a+") as ours:
+        fcntl.flock(ours, fcntl.LOCK_SH)
+        if not known.exists():
+            ours.write("by a test\n")
+            ours.flush()
+            with contextlib.suppress(FileExistsError):
+                (BINFMT / "register").write_text(entry.read_text())
+        try:
+            yield
+        finally:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(ours, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(ours.fileno()).st_size:
+                    known.write_text("-1")
+                    ours.truncate(0)
 
 
 @contextlib.contextmanager
@@ -190,14 +207,15 @@ def booted(kind: Kind, cache: Path) -> Iterator[Emulated]:
     """Start a board, and end it with all that runs on it."""
     if os.geteuid() != 0:
         raise UnavailableError("a board of another architecture takes root")
-    register(kind)
-    root = root_of(kind, cache)
     folder = Path(tempfile.mkdtemp(prefix="eb-fleet-"))
     folder.chmod(0o755)
     try:
         _furnish(kind, folder)
-        script = BOOT.format(root=root, folder=folder, cpu=kind.cpu)
-        with _begun(script, folder / "log") as pid, tunnel(pid, 22) as link:
+        with (
+            registered(kind, cache),
+            _begun(_boot(kind, cache, folder), folder / "log") as pid,
+            tunnel(pid, 22) as link,
+        ):
             _trust(folder, link.host)
             _until(lambda: _listens(link.host), why=folder / "log")
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
@@ -209,6 +227,10 @@ def booted(kind: Kind, cache: Path) -> Iterator[Emulated]:
             )
     finally:
         _until(lambda: _is_removed(folder))
+
+
+def _boot(kind: Kind, cache: Path, folder: Path) -> str:
+    return BOOT.format(root=root_of(kind, cache), folder=folder, cpu=kind.cpu)
 
 
 @contextlib.contextmanager
