@@ -267,13 +267,18 @@ def _furnish(kind: Kind, folder: Path) -> None:
         (upper / name).mkdir(parents=True, exist_ok=True)
     (upper / "tmp").chmod(0o1777)
     os.chown(upper / "home/pi", 1000, 1000)
+    (folder / "cpuinfo").write_text(cpuinfo(kind))
+
+
+def cpuinfo(kind: Kind) -> str:
+    """What the kernel of such a board says of its cores."""
     cpu = (
         f"CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: {kind.part}"
     )
     cores = [
         f"processor\t: {n}\nFeatures\t: fp asimd evtstrm crc32 cpuid\n{cpu}\n" for n in range(4)
     ]
-    (folder / "cpuinfo").write_text("\n".join(cores) + f"\nModel\t\t: {kind.model}\n")
+    return "\n".join(cores) + f"\nModel\t\t: {kind.model}\n"
 
 
 def _trust(folder: Path, host: str) -> None:

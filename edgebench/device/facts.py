@@ -149,7 +149,7 @@ FACTS: Final[Mapping[str, Fact]] = {
         read=read.temperatures,
     ),
     "tools": Fact(
-        command="for t in sha256sum tar gzip setsid nohup flock timeout busybox; do "
+        command="for t in sha256sum tar gzip gunzip setsid nohup flock timeout busybox; do "
         'command -v "$t" > /dev/null && echo "$t"; done',
         read=read.words,
     ),

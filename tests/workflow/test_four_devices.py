@@ -16,7 +16,7 @@ RUNTIMES = {"here": "onnxruntime", "pi": "onnxruntime", "phone": "onnxruntime-na
 
 
 def test_devices_of_every_kind_come_into_one_table(
-    plan_with, arm64, bare_phone, edgebench, wheels, tmp_path
+    plan_with, arm64, android, edgebench, wheels, tmp_path
 ):
     need("apt-get")
     env = {"EDGEBENCH_SSH_CONFIG": str(arm64.config), "EDGEBENCH_CACHE": str(wheels)}
@@ -25,7 +25,7 @@ def test_devices_of_every_kind_come_into_one_table(
     addresses = {
         "here": "local://",
         "pi": arm64.address,
-        "phone": bare_phone.address,
+        "phone": android.address,
         "told": f"replay://{record}",
     }
     devices = "".join(DEVICE.format(*device) for device in addresses.items())
@@ -36,7 +36,10 @@ def test_devices_of_every_kind_come_into_one_table(
     told = cells.pop("told")
     assert {name: cell["runtime"] for name, cell in cells.items()} == RUNTIMES
     assert {state_of(cell) for cell in cells.values()} == {"measured"}
-    assert [name for name, cell in cells.items() if "emulated" in cell["reasons"]] == ["pi"]
+    assert [name for name, cell in cells.items() if "emulated" in cell["reasons"]] == [
+        "pi",
+        "phone",
+    ]
     assert {cell["accuracy"]["value"] for cell in cells.values()} == {1.0}
     assert told["status"] == "failed"
     assert told["latency_ms"]["p50"] is None
@@ -44,7 +47,7 @@ def test_devices_of_every_kind_come_into_one_table(
         assert {row["device"] for row in csv.DictReader(table)} == set(addresses)
     for left in (
         arm64.seen("/home/pi/.cache/edgebench/jobs"),
-        bare_phone.seen("/data/local/tmp/edgebench/jobs"),
+        android.seen("/data/local/tmp/edgebench/jobs"),
     ):
         assert list(left.iterdir()) == []
 
