@@ -67,13 +67,16 @@ def phone() -> Iterator[Phone]:
 
 
 @pytest.fixture(scope="session")
-def bare_phone(phone: Phone) -> Iterator[Phone]:
-    """A second one behind the same server, that has a shell and small programs, and no more."""
+def android(phone: Phone, wheels: Path) -> Iterator[Phone]:
+    """A second one behind the same server: Android's shell and tools for arm64, and no more."""
     del phone  # which knows whether there can be one
-    for program in ("busybox", "mksh-static"):
+    for program in ("apt-get", "patchelf", *fleet.TOOLS):
         need(program)
-    with switched_on(is_bare=True) as made:
-        yield made
+    try:
+        with switched_on(android_from=wheels) as made:
+            yield made
+    except UnavailableError as error:
+        miss(str(error))
 
 
 @pytest.fixture(scope="session")

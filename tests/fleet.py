@@ -8,7 +8,6 @@ for processes, mounts, names and network, with a link of its own that can be cut
 import contextlib
 import fcntl
 import hashlib
-import itertools
 import os
 import shutil
 import socket
@@ -20,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from tests.link import Link, tunnel
 from tests.sshd import UnavailableError
 
 TOOLS = ("mmdebstrap", "arch-test", "ip", "unshare", "ssh-keygen")
@@ -30,7 +30,6 @@ BASE = (
     "util-linux",
 )
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
-_NUMBERS = itertools.count()
 
 # A job's environment is made anew, and this stands for what the board has of its own: its CPU.
 ENV = """#!/bin/sh
@@ -72,10 +71,7 @@ ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 mount -t tmpfs -o mode=1777 tmpfs dev/shm
 echo raspberrypi > /proc/sys/kernel/hostname
-ip link set lo up
-until ip link show eth0 > {folder}/link 2>&1; do sleep 0.05; done
-ip addr add {there}/30 dev eth0
-ip link set eth0 up
+until ip addr show eth0 2> {folder}/link | grep -q inet; do sleep 0.05; done
 exec chroot . /usr/bin/env -i QEMU_CPU={cpu} PATH=/usr/bin:/bin /usr/sbin/sshd -D -e
 """
 
@@ -131,21 +127,17 @@ class Emulated:
 
     Attributes:
         pid: Of its first process, as this machine counts.
-        link: This machine's end of its network.
+        link: All of its network.
     """
 
     address: str
     config: Path
     pid: int
-    link: str
+    link: Link
 
     def seen(self, path: PurePath | str) -> Path:
         """A path of the board, as whoever starts it may open it."""
         return Path(f"/proc/{self.pid}/root{path}")
-
-    def is_linked(self, state: str) -> None:
-        """Set its link `down`, as where a cable is pulled and nobody is told, or `up`."""
-        run("ip", "link", "set", self.link, state)
 
 
 def root_of(kind: Kind, cache: Path) -> Path:
@@ -187,16 +179,33 @@ def _compile(root: Path) -> None:
     subprocess.run([python, *words, *folders], capture_output=True, check=False)
 
 
-def register(kind: Kind) -> None:
-    """Have the kernel start programs of this architecture by qemu, as Debian does at its boot."""
-    if not (BINFMT / "register").exists():
-        run("mount", "-t", "binfmt_misc", "binfmt_misc", str(BINFMT))
+@contextlib.contextmanager
+def registered(kind: Kind, cache: Path) -> Iterator[None]:
+    """Have the kernel start programs of this architecture by qemu, as Debian does at its boot.
+
+    For as long as anybody's board runs; what stood there before stays.
+    """
     entry = Path(f"/usr/lib/binfmt.d/qemu-{kind.qemu}.conf")
     if not entry.exists():
         raise UnavailableError("qemu-user-static is not installed")
-    with contextlib.suppress(FileExistsError):
-        if not (BINFMT / f"qemu-{kind.qemu}").exists():
-            (BINFMT / "register").write_text(entry.read_text())
+    if not (BINFMT / "register").exists():
+        run("mount", "-t", "binfmt_misc", "binfmt_misc", str(BINFMT))
+    known = BINFMT / f"qemu-{kind.qemu}"
+    with (cache / f"{known.name}.registered").open("a+") as ours:
+        fcntl.flock(ours, fcntl.LOCK_SH)
+        if not known.exists():
+            ours.write("by a test\n")
+            ours.flush()
+            with contextlib.suppress(FileExistsError):
+                (BINFMT / "register").write_text(entry.read_text())
+        try:
+            yield
+        finally:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(ours, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(ours.fileno()).st_size:
+                    known.write_text("-1")
+                    ours.truncate(0)
 
 
 @contextlib.contextmanager
@@ -204,30 +213,30 @@ def booted(kind: Kind, cache: Path) -> Iterator[Emulated]:
     """Start a board, and end it with all that runs on it."""
     if os.geteuid() != 0:
         raise UnavailableError("a board of another architecture takes root")
-    register(kind)
-    root = root_of(kind, cache)
-    number = next(_NUMBERS)
-    net = f"10.213.{os.getpid() % 250}"
-    here, there = f"{net}.{4 * number + 1}", f"{net}.{4 * number + 2}"
-    link = f"eb{os.getpid() % 100_000}x{number}"
     folder = Path(tempfile.mkdtemp(prefix="eb-fleet-"))
     folder.chmod(0o755)
     try:
-        _furnish(kind, folder, there)
-        script = BOOT.format(root=root, folder=folder, there=there, cpu=kind.cpu)
-        with _begun(script, folder / "log") as pid:
-            _plug(link, here, pid)
-            _until(lambda: _listens(there), why=folder / "log")
+        _furnish(kind, folder)
+        with (
+            registered(kind, cache),
+            _begun(_boot(kind, cache, folder), folder / "log") as pid,
+            tunnel(pid, 22) as link,
+        ):
+            _trust(folder, link.host)
+            _until(lambda: _listens(link.host), why=folder / "log")
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
             yield Emulated(
-                address=f"ssh://pi@{there}",
+                address=f"ssh://pi@{link.host}",
                 config=folder / "config",
                 pid=int(children.split()[0]),
                 link=link,
             )
     finally:
-        subprocess.run(["ip", "link", "delete", link], capture_output=True, check=False)
         _until(lambda: _is_removed(folder))
+
+
+def _boot(kind: Kind, cache: Path, folder: Path) -> str:
+    return BOOT.format(root=root_of(kind, cache), folder=folder, cpu=kind.cpu)
 
 
 @contextlib.contextmanager
@@ -238,21 +247,13 @@ def _begun(script: str, log: Path) -> Iterator[int]:
         argv = ["unshare", *spaces, "sh", "-c", script]
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=words, stderr=words)
     try:
-        _until(lambda: _net_of(str(process.pid)) != _net_of("self"))
         yield process.pid
     finally:
         process.kill()
         process.wait(10)
 
 
-def _plug(link: str, here: str, pid: int) -> None:
-    """A cable from this machine to a board."""
-    run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
-    run("ip", "addr", "add", f"{here}/30", "dev", link)
-    run("ip", "link", "set", link, "up")
-
-
-def _furnish(kind: Kind, folder: Path, there: str) -> None:
+def _furnish(kind: Kind, folder: Path) -> None:
     """What the board has of its own: users, keys, and what its kernel would say of it."""
     upper = folder / "upper"
     for name in ("work", "m"):
@@ -262,8 +263,6 @@ def _furnish(kind: Kind, folder: Path, there: str) -> None:
         (upper / "etc/ssh").mkdir(parents=True, exist_ok=True)
         run(*keygen, "-f", str((upper / "etc/ssh" if name == "host" else folder) / key))
     public = (folder / "id_ed25519.pub").read_text()
-    host_key = (upper / "etc/ssh/ssh_host_ed25519_key.pub").read_text().split()[:2]
-    (folder / "known_hosts").write_text(f"{there} {' '.join(host_key)}\n")
     (folder / "config").write_text(
         f"Host *\n  IdentityFile {folder}/id_ed25519\n  IdentitiesOnly yes\n"
         f"  UserKnownHostsFile {folder}/known_hosts\n"
@@ -274,13 +273,23 @@ def _furnish(kind: Kind, folder: Path, there: str) -> None:
         (upper / name).mkdir(parents=True, exist_ok=True)
     (upper / "tmp").chmod(0o1777)
     os.chown(upper / "home/pi", 1000, 1000)
+    (folder / "cpuinfo").write_text(cpuinfo(kind))
+
+
+def cpuinfo(kind: Kind) -> str:
+    """What the kernel of such a board says of its cores."""
     cpu = (
         f"CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: {kind.part}"
     )
     cores = [
         f"processor\t: {n}\nFeatures\t: fp asimd evtstrm crc32 cpuid\n{cpu}\n" for n in range(4)
     ]
-    (folder / "cpuinfo").write_text("\n".join(cores) + f"\nModel\t\t: {kind.model}\n")
+    return "\n".join(cores) + f"\nModel\t\t: {kind.model}\n"
+
+
+def _trust(folder: Path, host: str) -> None:
+    key = (folder / "upper/etc/ssh/ssh_host_ed25519_key.pub").read_text().split()[:2]
+    (folder / "known_hosts").write_text(f"{host} {' '.join(key)}\n")
 
 
 def _system(kind: Kind, public: str) -> dict[str, str]:
@@ -315,10 +324,6 @@ def _listens(host: str) -> bool:
     with contextlib.suppress(OSError), socket.create_connection((host, 22), 1):
         return True
     return False
-
-
-def _net_of(process: str) -> str:
-    return str(Path(f"/proc/{process}/ns/net").readlink())
 
 
 def _is_removed(folder: Path) -> bool:

@@ -63,7 +63,11 @@ SetEnv PATH=/usr/local/bin:/usr/bin:/bin
 
 def files_of_guests(cache: Path) -> Path:
     """Kernel, first root, disk and keys of all machines, in a folder named by what they hold."""
-    root = _root(cache)
+    with fleet.registered(fleet.ARM64, cache):
+        return _files(fleet.root_of(fleet.ARM64, cache), cache)
+
+
+def _files(root: Path, cache: Path) -> Path:
     told = (root.name, KERNEL, MODULES, DISK, FIRST, BOOT, SSHD_CONFIG)
     digest = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
     place = cache / "guests" / digest
@@ -77,11 +81,6 @@ def files_of_guests(cache: Path) -> Path:
                 _make(root, Path(part), made)
                 made.rename(place)
     return place
-
-
-def _root(cache: Path) -> Path:
-    fleet.register(fleet.ARM64)
-    return fleet.root_of(fleet.ARM64, cache)
 
 
 def _make(root: Path, scratch: Path, made: Path) -> None:

@@ -1,8 +1,8 @@
 """A phone behind adb: an adbd of the tests' own whose files and programs are this machine's.
 
 It runs as a user of its own, below a root of its own: /data and /sdcard are the phone's, all else
-is seen as it is here; or, of a bare one, there is nothing else but a shell and small programs in
-/system/bin. The real adb client reaches it over TCP, by a server of the test's own.
+is seen as it is here; or there is nothing else but the system of an Android for arm64. The real
+adb client reaches it over TCP, by a server of the test's own.
 """
 
 import contextlib
@@ -18,10 +18,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from tests import android, fleet
 from tests.sshd import UnavailableError, end_all_of, free_port, wait_for
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -74,10 +75,12 @@ class AdbServer:
     """A server of adb, with a port and a home of its own.
 
     Attributes:
+        program: Which adb it is.
         home: Where it keeps its keys, as would one that a client starts in its place.
         variables: By which a client finds it.
     """
 
+    program: Path
     port: int
     home: Path
     variables: Mapping[str, str]
@@ -85,7 +88,7 @@ class AdbServer:
     def adb(self, *words: str) -> str:
         """What the real client prints."""
         done = subprocess.run(
-            ["adb", *words],
+            [self.program, *words],
             env={**os.environ, **self.variables, "HOME": str(self.home)},
             capture_output=True,
             text=True,
@@ -129,40 +132,51 @@ class AdbServer:
 
 
 @contextlib.contextmanager
-def switched_on(programs: Path | None = None, *, is_bare: bool = False) -> Iterator[Phone]:
+def switched_on(
+    programs: Path | None = None, *, android_from: Path | None = None
+) -> Iterator[Phone]:
     """Start a phone, and end it with all that runs on it.
 
     Args:
         programs: Those that it has before all others.
-        is_bare: It has a shell and its tools, and no C library and no Python.
+        android_from: A cache for packages, of which it gets a system of its own: arm64, with
+            Android's shell and tools, no C library and no Python.
     """
     if os.geteuid() != 0:
         raise UnavailableError("a phone's root takes root")
     folder = Path(tempfile.mkdtemp(prefix="eb-phone-"))
     folder.chmod(0o755)
     uid = 2_000_000 + os.getpid() % 10_000 * 100 + next(_NUMBERS)
-    process: subprocess.Popen[bytes] | None = None
     try:
         shutil.copytree(Path(__file__).parent / "adbd", folder / "lib" / "tests" / "adbd")
         port = free_port()
         (folder / "switches").mkdir()
         made = Phone(port=port, pid=0, uid=uid, faults=folder / "switches" / "faults")
         made.is_now()
-        if is_bare:
-            script = _booting_bare(folder, port, uid)
-        else:
-            script = _booting(folder, port, uid, programs)
-        with (folder / "adbd.log").open("wb") as log:
-            argv = ["unshare", "--mount", "sh", "-c", script]
-            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_for(port, process, folder / "adbd.log")
-        yield Phone(port=port, pid=process.pid, uid=uid, faults=made.faults)
+        with contextlib.ExitStack() as stack:
+            if android_from is None:
+                script = _booting(folder, port, uid, programs)
+            else:
+                stack.enter_context(fleet.registered(fleet.ARM64, android_from))
+                script = _booting_android(folder, port, uid, android_from)
+            yield replace(made, pid=stack.enter_context(_begun(script, folder, made)))
     finally:
-        if process is not None:
-            process.kill()
-            process.wait(10)
-        end_all_of(uid)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _begun(script: str, folder: Path, made: Phone) -> Iterator[int]:
+    """The process id of an adbd, which is ended with all that it started."""
+    argv = ["unshare", "--mount", "sh", "-c", script]
+    with (folder / "adbd.log").open("wb") as log:
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        wait_for(made.port, process, folder / "adbd.log")
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait(10)
+        end_all_of(made.uid)
 
 
 def _booting(folder: Path, port: int, uid: int, programs: Path | None) -> str:
@@ -186,23 +200,18 @@ def _booting(folder: Path, port: int, uid: int, programs: Path | None) -> str:
     return " && ".join(setup)
 
 
-def _booting_bare(folder: Path, port: int, uid: int) -> str:
-    """Likewise of a root without a C library, a Python or anything else of this machine's.
-
-    Its adbd is loaded before the root becomes its own.
-    """
+def _booting_android(folder: Path, port: int, uid: int, cache: Path) -> str:
+    """Likewise of a root of Android's; its adbd is loaded before that becomes its own."""
     root = folder / "root"
-    for name in ("proc", "sys", "dev", "switches", "system/bin"):
+    for name in ("proc", "sys", "dev", "switches"):
         (root / name).mkdir(parents=True)
-    shutil.copy(shutil.which("mksh-static") or "", root / "system" / "bin" / "sh")
-    busybox = root / "system" / "bin" / "busybox"
-    shutil.copy(shutil.which("busybox") or "", busybox)
-    for name in subprocess.check_output([busybox, "--list"], text=True).split():
-        if name not in {"sh", "busybox"}:
-            (root / "system" / "bin" / name).symlink_to("busybox")
+    android.furnish(root, cache)
     setup = [f"mount --rbind /{name} {root}/{name}" for name in ("proc", "sys", "dev")]
+    (folder / "cpuinfo").write_text(fleet.cpuinfo(fleet.ARM64))
+    setup += [f"mount --bind {folder}/cpuinfo {root}/proc/cpuinfo"]
     setup += [f"mount --bind {folder}/switches {root}/switches", *_own(root, uid)]
-    variables = f"env -i PATH=/system/bin HOME=/ PYTHONPATH={folder}/lib"
+    variables = f"env -i PATH=/system/bin HOME=/ QEMU_CPU={fleet.ARM64.cpu}"
+    variables += f" PYTHONPATH={folder}/lib"
     variables += " EDGEBENCH_LOCKS=/data/local/tmp"
     setup.append(f"exec {variables} {PYTHON} -B -m tests.adbd {port} /switches/faults {root} {uid}")
     return " && ".join(setup)
@@ -221,20 +230,21 @@ def _own(root: Path, uid: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def adb_server() -> Iterator[AdbServer]:
+def adb_server(program: Path = Path("/usr/bin/adb")) -> Iterator[AdbServer]:
     """Start a server of adb, and end it, or whoever has taken its place."""
     home = Path(tempfile.mkdtemp(prefix="eb-adb-"))
     port = free_port()
     variables = {
         "ANDROID_ADB_SERVER_PORT": str(port),
         "ADB_VENDOR_KEYS": "",
+        "EDGEBENCH_ADB": str(program),
         "ADB_LOCAL_TRANSPORT_MAX_PORT": "5554",  # it looks for no emulator by itself
     }
-    server = AdbServer(port=port, home=home, variables=variables)
+    server = AdbServer(program=program, port=port, home=home, variables=variables)
     try:
         with (home / "log").open("wb") as log:
             process = subprocess.Popen(
-                ["adb", "-P", str(port), "nodaemon", "server"],
+                [program, "-P", str(port), "nodaemon", "server"],
                 env={**os.environ, **variables, "HOME": str(home)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -13,7 +13,7 @@ python=${PYTHON:-python3}
 venv=${EDGEBENCH_TEST_VENV:-.venv-test}
 packages=(python3-venv mount openssh-server openssh-client adb gcc libc6-dev)
 packages+=(libonnx-testdata dataset-fashion-mnist postgresql busybox-static mksh)
-packages+=(mmdebstrap arch-test qemu-user-static iproute2 chromium chromium-driver)
+packages+=(mmdebstrap arch-test qemu-user-static iproute2 patchelf chromium chromium-driver)
 
 if command -v apt-get >/dev/null; then
   missing=()
@@ -45,6 +45,8 @@ fi
 # For axe-core, which it brings along; what it asks for itself is another driver of browsers.
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
   axe-playwright-python==0.1.8
+# For Google's adb, which it brings along; nothing of its own is used.
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps adbutils==2.12.0
 export PATH="$PWD/$venv/bin:$PATH"
 
 ruff format --check .

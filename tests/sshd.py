@@ -18,6 +18,9 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Literal
+
+from tests.link import Link, relay, tunnel
 
 SSHD = "/usr/sbin/sshd"
 USER = "eb-board"
@@ -60,9 +63,11 @@ class Sshd:
         locks: Where it keeps its locks, for every user: those of this machine are not in its way.
         key: The client's private key.
         uid: Of the login user; None where that is who runs the tests.
+        link: The way to it, where it is one of its own.
     """
 
     address: str
+    server: str
     port: int
     user: str
     home: Path
@@ -73,6 +78,7 @@ class Sshd:
     config: Path
     pid: int
     uid: int | None
+    link: Link | None
 
     def seen(self, path: PurePath) -> Path:
         """A path of the device, as whoever starts it may open it."""
@@ -99,7 +105,7 @@ class Sshd:
     @property
     def host(self) -> str:
         """As OpenSSH's programs want it."""
-        return f"{self.user}@127.0.0.1"
+        return f"{self.user}@{self.server}"
 
 
 @contextlib.contextmanager
@@ -109,6 +115,7 @@ def started(
     settings: str = "",
     is_root: bool = False,
     board: Board | None = None,
+    far: Literal["tunnel", "relay"] | None = None,
 ) -> Iterator[Sshd]:
     """Start a server, and end it with all that its user left running.
 
@@ -117,6 +124,8 @@ def started(
         settings: Lines for sshd_config.
         is_root: Whether the server itself runs as root, which password logins need.
         board: What the device has in the place of this machine's own; for root only.
+        far: The way to it: a network of its own behind a link, for root only; a port of the
+            loopback that leads to the server's; None for the server's port itself.
     """
     folder = Path(tempfile.mkdtemp(prefix="eb-sshd-"))
     folder.chmod(0o755)
@@ -125,14 +134,20 @@ def started(
     uid = 200_000 + os.getpid() % 10_000 * 100 + next(_NUMBERS) if has_own_user else None
     process: subprocess.Popen[bytes] | None = None
     try:
-        port = _prepare(folder, settings, uid=uid, path=board.path if board else None)
+        address = "0.0.0.0" if far == "tunnel" else "127.0.0.1"
+        port = _prepare(folder, settings, address, uid=uid, path=board.path if board else None)
+        spaces = ["--mount", *(["--uts"] if board else []), *(["--net"] if far == "tunnel" else [])]
         argv = [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")]
         if uid is not None:
             argv = _as_own_user(folder, argv, uid, shell, is_root=is_root, board=board)
+            argv = ["unshare", *spaces, *argv]
         with (folder / "sshd.log").open("wb") as log:
             process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_for(port, process, folder / "sshd.log")
-        yield _describe(folder, port, process.pid, uid)
+        with _reached(far, process.pid, port) as link:
+            server = _describe(folder, process.pid, uid, link or port)
+            _trust(server)
+            wait_for(server.port, process, folder / "sshd.log", host=server.server)
+            yield server
     finally:
         if process is not None:
             process.terminate()
@@ -141,10 +156,26 @@ def started(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _describe(folder: Path, port: int, pid: int, uid: int | None) -> Sshd:
+@contextlib.contextmanager
+def _reached(far: str | None, pid: int, port: int) -> Iterator[Link | None]:
+    if far == "tunnel" and os.geteuid() != 0:
+        raise UnavailableError("a link of packets takes root")
+    if far == "tunnel":
+        with tunnel(pid, port) as link:
+            yield link
+    elif far == "relay":
+        with relay(port) as link:
+            yield link
+    else:
+        yield None
+
+
+def _describe(folder: Path, pid: int, uid: int | None, way: Link | int) -> Sshd:
     user = USER if uid is not None else getpass.getuser()
+    host, port = ("127.0.0.1", way) if isinstance(way, int) else (way.host, way.port)
     return Sshd(
-        address=f"ssh://{user}@127.0.0.1:{port}",
+        address=f"ssh://{user}@{host}:{port}",
+        server=host,
         port=port,
         user=user,
         home=folder / "home",
@@ -155,10 +186,20 @@ def _describe(folder: Path, port: int, pid: int, uid: int | None) -> Sshd:
         config=folder / "config",
         pid=pid,
         uid=uid,
+        link=None if isinstance(way, int) else way,
     )
 
 
-def _prepare(folder: Path, settings: str, *, uid: int | None, path: Path | None) -> int:
+def _trust(server: Sshd) -> None:
+    """Have its clients know its keys."""
+    keys = [path.read_text().split()[:2] for path in server.host_key.parent.glob("host_*.pub")]
+    lines = [f"[{server.server}]:{server.port} {' '.join(key)}\n" for key in keys]
+    server.known_hosts.write_text("".join(lines))
+
+
+def _prepare(
+    folder: Path, settings: str, address: str, *, uid: int | None, path: Path | None
+) -> int:
     """Write keys and configurations; the port that was free."""
     port = free_port()
     home = folder / "home"
@@ -172,17 +213,13 @@ def _prepare(folder: Path, settings: str, *, uid: int | None, path: Path | None)
         keygen = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "test", "-f", str(folder / name)]
         subprocess.run(keygen, check=True)
     shutil.copy(folder / "id_ed25519.pub", folder / "authorized_keys")
-    kinds = ("ed25519", "ecdsa")
-    keys = [(folder / f"host_{kind}.pub").read_text().split()[:2] for kind in kinds]
-    lines = [f"[127.0.0.1]:{port} {' '.join(key)}\n" for key in keys]
-    (folder / "known_hosts").write_text("".join(lines))
     (folder / "config").write_text(
         f"Host *\n  IdentityFile {folder}/id_ed25519\n  IdentitiesOnly yes\n"
         f"  UserKnownHostsFile {folder}/known_hosts\n"
     )
     more = f" PATH={path}:/usr/local/bin:/usr/bin:/bin" if path else ""
     (folder / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nPidFile {folder}/sshd.pid\n"
+        f"Port {port}\nListenAddress {address}\nPidFile {folder}/sshd.pid\n"
         f"HostKey {folder}/host_ed25519\nHostKey {folder}/host_ecdsa\n"
         f"AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\n"
         f"SetEnv HOME={home} EDGEBENCH_LOCKS={folder}/locks{more}\n"
@@ -223,7 +260,7 @@ def _as_own_user(
     else:
         argv = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *argv]
     script = " && ".join([*setup, f"exec {shlex.join(argv)}"])
-    return ["unshare", "--mount", *(["--uts"] if board else []), "sh", "-c", script]
+    return ["sh", "-c", script]
 
 
 def _as_board(board: Board) -> list[str]:
@@ -241,12 +278,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(
+    port: int, process: subprocess.Popen[bytes], log: Path, *, host: str = "127.0.0.1"
+) -> None:
     """Wait until a server listens."""
     for _ in range(100):
         if process.poll() is not None:
             break
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        with contextlib.suppress(OSError), socket.create_connection((host, port), 1):
             return
         time.sleep(0.05)
     raise UnavailableError(f"{process.args!r} does not start: {log.read_text()[-500:]}")

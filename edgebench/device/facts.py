@@ -22,7 +22,7 @@ from edgebench.device.state_facts import STATE_FACTS
 from edgebench.errors import DeviceError
 
 MARK: Final = "@@edgebench-fact "
-PROBE_S: Final = 120.0
+PROBE_S: Final = 120.0  # a slow board starts some hundred small programs
 PARTS: Final = ("hw", "sw", "state")
 
 
@@ -149,7 +149,7 @@ FACTS: Final[Mapping[str, Fact]] = {
         read=read.temperatures,
     ),
     "tools": Fact(
-        command="for t in sha256sum tar gzip setsid nohup flock timeout busybox; do "
+        command="for t in sha256sum tar gzip gunzip setsid nohup flock timeout busybox; do "
         'command -v "$t" > /dev/null && echo "$t"; done',
         read=read.words,
     ),

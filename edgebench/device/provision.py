@@ -106,12 +106,13 @@ def _put_bundle(device: Device, way: Way, store: Store) -> Launch:
 
 def _put_native(device: Device, way: Way, store: Store) -> Launch:
     """Over the board's C library where that fits and the runtime loads, else over its own."""
-    launch = None
+    launch: Launch | str = "it was not tried"
     if not needs_libraries(device, way.runtime):
         launch = _native(device, way, store, is_whole=False)
-    launch = launch or _native(device, way, store, is_whole=True)
-    if launch is None:
-        msg = f"{way.what} was put on {device.name}, but does not load there."
+    if isinstance(launch, str):
+        launch = _native(device, way, store, is_whole=True)
+    if isinstance(launch, str):
+        msg = f"{way.what} was put on {device.name}, but does not load there: {launch}."
         raise DeviceError(msg, hint=f"Is it of another kind than {machine_of(device)}?")
     return launch
 
@@ -124,14 +125,17 @@ _PUT: Final[Mapping[str, Callable[[Device, Way, Store], Launch | None]]] = {
 }
 
 
-def _native(device: Device, way: Way, store: Store, *, is_whole: bool) -> Launch | None:
+def _native(device: Device, way: Way, store: Store, *, is_whole: bool) -> Launch | str:
+    """How it is started; what it said instead where it does not load."""
     machine, cache, progress = machine_of(device), store.cache, store.progress
     made = native_bundle(way.runtime, machine, is_whole=is_whole, cache=cache, progress=progress)
     folder = unpacked(device, made.archive, "runtimes", seal=BY_SHELL, progress=progress)
     argv = made.argv(folder)
     env = {**ENVIRONMENT, "LC_ALL": "C.UTF-8", "TMPDIR": str(device.work_folder / "tmp")}
-    if device.transport.run(argv, timeout_s=IMPORT_S).exit_code != 0:
-        return None
+    tried = device.transport.run(argv, timeout_s=IMPORT_S)
+    if tried.exit_code != 0:
+        words = tried.stderr.decode(errors="replace").strip()[-300:]
+        return f"{words or 'nothing was said'} (code {tried.exit_code})"
     how = f"the native runner, {made.contents}"
     return Launch(argv=argv, env=env, runtime=way.runtime, how=how)
 

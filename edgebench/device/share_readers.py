@@ -10,21 +10,6 @@ from pydantic import JsonValue
 NO_LIMIT_BYTES: Final = 1 << 60
 
 
-def is_emulated(facts: Mapping[str, JsonValue]) -> bool:
-    """Whether instructions are translated, so that times tell nothing of a board.
-
-    >>> is_emulated({"emulator": "qemu-aarch64"}), is_emulated({"virtualization": "qemu"})
-    (True, True)
-    >>> is_emulated({"virtualization": "kvm", "model": "linux,dummy-virt"}), is_emulated({})
-    (False, False)
-    """
-    if facts.get("emulator"):
-        return True
-    kind = facts.get("virtualization")
-    is_unnamed = kind in {None, "none"} and facts.get("model") == "linux,dummy-virt"
-    return kind == "qemu" or is_unnamed
-
-
 def load(answer: str) -> dict[str, JsonValue] | None:
     r"""Runnable processes, mean of a minute, and the share of ten seconds in which some waited.
 
@@ -41,6 +26,19 @@ def load(answer: str) -> dict[str, JsonValue] | None:
         "running": float(running[1]) if running else None,
         "waiting_percent": float(waiting[1]) if waiting else None,
     }
+
+
+def is_emulated(facts: Mapping[str, JsonValue]) -> bool:
+    """Whether a device's instructions are translated, so that no time there is a board's.
+
+    >>> is_emulated({"virtualization": "qemu"}), is_emulated({"virtualization": "kvm"})
+    (True, False)
+    """
+    return (
+        bool(facts.get("emulator"))
+        or facts.get("virtualization") == "qemu"
+        or facts.get("model") == "linux,dummy-virt"
+    )
 
 
 def steal_ratio(answer: str) -> float | None:

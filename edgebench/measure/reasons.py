@@ -25,7 +25,7 @@ REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.OVERCURRENT: "Choose a power mode with a lower limit, or a stronger power supply.",
     Reason.FREQ_UNSTABLE: "Set the governor to `performance`, or lock the clock.",
     Reason.CONTENDED: "Stop the other programs on the device, or pin them to other cores.",
-    Reason.EMULATED: "Measure on a real board; outputs, sizes and accuracy hold.",
+    Reason.EMULATED: "Measure on a real board; outputs, sizes and accuracy are right here.",
     Reason.SWAP: "Free memory on the device, or turn its swap off.",
     Reason.CI_NOT_MET: "Quieten the device, or use a preset with more blocks.",
     Reason.NO_STEADY_STATE: "Cool the board, or raise `warmup_max_s`.",

@@ -1,7 +1,7 @@
 """One launch of the runner on a device, from the files it needs to the answer it gave."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -35,7 +35,7 @@ from edgebench.measure.protocol import loop_of
 from edgebench.measure.scenario import read_scenario
 from edgebench.measure.state.cores import cores_for
 from edgebench.measure.state.gate import Calm
-from edgebench.measure.state.monitor import Finding, Seen, Watch
+from edgebench.measure.state.monitor import Seen, Watch
 from edgebench.measure.state.monitors import judged, watch_spec
 from edgebench.measure.watched import Watched, read_watched
 from edgebench.runner import (
@@ -151,17 +151,18 @@ def measure_latency(
             "watching_cores": watched.cost_ratio,
             **({} if found.wake_ns is None else {"wake_us": found.wake_ns / 1000}),
         },
-        suspect=_doubts(bench, finding),
+        suspect=(*finding.suspect, *_doubts(bench)),
         invalid=finding.invalid,
     )
     return process, samples if process.mean_of == 1 else samples / process.mean_of
 
 
-def _doubts(bench: Bench, finding: Finding) -> tuple[Reason, ...]:
-    """What the device was seen to do, and what is known of it before anything is seen."""
-    refused = () if bench.is_steady else (Reason.PERMISSION,)
-    emulated = (Reason.EMULATED,) if is_emulated(bench.device.facts) else ()
-    return (*finding.suspect, *refused, *emulated)
+def _doubts(bench: Bench) -> Iterator[Reason]:
+    """Why whatever is timed on a device deserves doubt."""
+    if not bench.is_steady:
+        yield Reason.PERMISSION
+    if is_emulated(bench.device.facts):
+        yield Reason.EMULATED
 
 
 def watched_by(done: Done, asked: RunnerJob) -> Watched:

@@ -18,11 +18,11 @@ from edgebench.device.floors import Floor, write_floor
 from edgebench.device.lock import locked
 from edgebench.device.ways import runtime_for
 from edgebench.errors import JobFailed
-from edgebench.measure.campaign import measure_device
 from edgebench.measure.cell import Task
 from edgebench.measure.comparison import Comparison, compare, noise_floor
 from edgebench.measure.plain_model import NAME, WIDTH, write_plain_model
 from edgebench.measure.protocol import PRESETS
+from edgebench.measure.restarts import measure_through
 from edgebench.measure.tasks import write_arrays
 from edgebench.workflow.environment import now
 from edgebench.workflow.order import Desk
@@ -112,7 +112,7 @@ def _measured(
     protocol = _protocol(blocks)
     cells = {
         cell.measurement.key: cell
-        for cell in measure_device(
+        for cell in measure_through(
             device, tasks, protocol, kept={}, cache=desk.cache, progress=desk.progress
         )
     }

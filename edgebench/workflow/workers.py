@@ -35,16 +35,19 @@ def at_once(
         KeyboardInterrupt: Somebody pressed Ctrl-C: every worker was told to stop, and has stopped,
             unless it was pressed twice.
     """
-    workers: dict[str, Worker[Answer]] = {}
+    # All of them stand before the first begins: Ctrl-C may come while they are started.
+    workers: dict[str, Worker[Answer]] = {
+        name: Worker(halt=Halt(), future=Future()) for name in works
+    }
     try:
         for name, work in works.items():
-            workers[name] = _started(name, work)
+            _start(name, work, workers[name])
         _wait(workers, progress)
     except KeyboardInterrupt:
         for worker in workers.values():
             worker.halt.ask()
         progress("stopping; Ctrl-C once more leaves the devices as they are")
-        wait([worker.future for worker in workers.values()])
+        wait([worker.future for worker in workers.values() if not worker.future.cancel()])
         raise
     answers: dict[str, Answer | DeviceError] = {}
     for name, worker in workers.items():
@@ -53,10 +56,10 @@ def at_once(
     return answers
 
 
-def _started(name: str, work: Callable[[Halt], Answer]) -> Worker[Answer]:
-    worker: Worker[Answer] = Worker(halt=Halt(), future=Future())
-
+def _start(name: str, work: Callable[[Halt], Answer], worker: Worker[Answer]) -> None:
     def act() -> None:
+        if not worker.future.set_running_or_notify_cancel():
+            return
         try:
             with halted_by(worker.halt):
                 answer = work(worker.halt)
@@ -66,7 +69,6 @@ def _started(name: str, work: Callable[[Halt], Answer]) -> Worker[Answer]:
             worker.future.set_result(answer)
 
     threading.Thread(target=act, name=name, daemon=True).start()
-    return worker
 
 
 def _wait(workers: Mapping[str, Worker[Answer]], progress: Progress) -> None:

@@ -11,6 +11,7 @@
 /* A job is some kilobytes; what is larger is none. */
 enum { JOB_BYTES_MAX = 1 << 24, THREADS_MAX = 4096 };
 #define SECONDS_MAX 1e6
+#define RATE_MAX 1e9
 #define COUNT_MAX 1000000000
 
 static _Noreturn void wrong(const char *what, const char *wanted) {
@@ -83,6 +84,8 @@ double real_at(const Json *list, size_t index, const char *what) {
     return list->items[index]->number;
 }
 
+static bool is_nothing(const Json *value) { return !value || value->kind == JSON_NULL; }
+
 static Loop loop_of(const Json *loop) {
     return (Loop){
         .warmup_min_invokes = whole_of(loop, "warmup_min_invokes", 0, COUNT_MAX),
@@ -91,6 +94,7 @@ static Loop loop_of(const Json *loop) {
         .warmup_max_s = seconds_of(loop, "warmup_max_s"),
         .sample_min_s = seconds_of(loop, "sample_min_s"),
         .sample_max_s = seconds_of(loop, "sample_max_s"),
+        .group = is_nothing(json_member(loop, "group")) ? 0 : whole_of(loop, "group", 1, COUNT_MAX),
     };
 }
 
@@ -110,15 +114,23 @@ static Job common_of(const Json *document, const char *folder) {
     };
 }
 
-/* What the Python runner has and this one has not. */
-static void refuse_others(const Json *document, const Json *windows) {
-    const Json *scenario = json_member(document, "scenario");
-    if (scenario && scenario->kind != JSON_OBJECT) wrong("scenario", "an object");
-    const char *kind = scenario ? words_of(scenario, "kind") : "single";
-    if (strcmp(kind, "single") != 0)
-        fail("no_runtime", "The native runner has no scenario '%s', only single.", kind);
-    if (windows && json_member(windows, "chirps") && whole_of(windows, "chirps", 0, COUNT_MAX))
-        fail("no_runtime", "The native runner has no chirps, which a meter at the host needs.");
+static Scenario scenario_of(const Json *scenario) {
+    static const char *const kinds[] = {"single", "offline", "multi", "periodic"};
+    Scenario found = {.kind = "single", .samples = 1};
+    if (is_nothing(scenario)) return found;
+    if (scenario->kind != JSON_OBJECT) wrong("scenario", "an object");
+    found.kind = words_of(scenario, "kind");
+    found.samples = whole_of(scenario, "samples", 1, COUNT_MAX);
+    bool is_known = false;
+    for (size_t index = 0; index < sizeof kinds / sizeof *kinds; index++)
+        is_known = is_known || strcmp(kinds[index], found.kind) == 0;
+    if (!is_known) fail("no_runtime", "The native runner has no scenario '%s'.", found.kind);
+    const Json *rate = json_member(scenario, "rate_hz");
+    if (is_nothing(rate)) return found;
+    if (rate->kind != JSON_NUMBER || !(rate->number > 0 && rate->number <= RATE_MAX))
+        wrong("rate_hz", "a number of queries a second");
+    found.rate_hz = rate->number;
+    return found;
 }
 
 static Job read_document(const Json *document, const char *folder) {
@@ -139,10 +151,14 @@ static Job read_document(const Json *document, const char *folder) {
     if (job.watch) job.watch_output = path_of(job.watch, "output", folder);
     const bool is_energy = strcmp(job.kind, "energy") == 0;
     const Json *windows = is_energy ? object_of(document, "windows") : NULL;
-    refuse_others(document, windows);
+    job.scenario = scenario_of(json_member(document, "scenario"));
     if (windows) {
         job.idle_s = seconds_of(windows, "idle_s");
         job.active_s = seconds_of(windows, "active_s");
+        if (json_member(windows, "chirps")) {
+            job.chirps = whole_of(windows, "chirps", 0, COUNT_MAX);
+            job.pulse_s = seconds_of(windows, "pulse_s");
+        }
     }
     return job;
 }

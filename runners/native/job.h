@@ -11,7 +11,14 @@
 typedef struct {
     int64_t warmup_min_invokes, sample_min_invokes;
     double warmup_min_s, warmup_max_s, sample_min_s, sample_max_s;
+    int64_t group; /* queries timed together; 0 for as many as it takes */
 } Loop;
+
+typedef struct {
+    const char *kind; /* single, offline, multi, periodic */
+    int64_t samples;  /* of a query */
+    double rate_hz;   /* of periodic; else 0 */
+} Scenario;
 
 typedef struct {
     const char *kind, *runtime, *accelerator;
@@ -20,10 +27,12 @@ typedef struct {
     int threads;
     int64_t generate, seed;
     const Json *shapes, *ranges; /* objects */
+    Scenario scenario;
     Loop loop;
     const Json *cpus; /* an array, or NULL */
     const Json *watch; /* an object, or NULL */
-    double idle_s, active_s;
+    double idle_s, active_s, pulse_s;
+    int64_t chirps;
 } Job;
 
 /* Read a job and answer from now on where it says; the job fails where it is none. */

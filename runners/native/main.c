@@ -13,6 +13,7 @@
 #include "latency.h"
 #include "memory.h"
 #include "outputs.h"
+#include "scenario.h"
 #include "scheduling.h"
 #include "watch.h"
 
@@ -75,33 +76,40 @@ static Archive *read_inputs(const Job *job, Archive *archive) {
     return archive;
 }
 
-/* Load the runtime, open the model and bind its first sample; how long opening took. */
-static int64_t opened(const Task *task) {
+/* Load the runtime, open the model and bind what it is asked; how long opening took. */
+static int64_t opened(const Task *task, Model *model, Question *question) {
     Archive archive;
-    Model model;
+    int64_t batch;
     task->backend->load(task->library);
     const Archive *given = read_inputs(task->job, &archive);
-    int64_t spent = open_model(task, &model);
-    Tensor *fed = first_sample(task, given, &model);
+    int64_t spent = open_model(task, model);
+    Tensor *fed = batched(task->job, model, first_sample(task, given, model), &batch);
     int64_t start = now_ns();
     task->backend->prepare(fed);
     spent += now_ns() - start;
     task->backend->bind(fed);
+    *question = question_of(task->job, task->backend, batch);
     return spent;
 }
 
 static void latency_pass(const Task *task) {
+    Model model;
+    Question question;
     Text cpus = keep_to(task->job);
     watch_start(task->job);
-    int64_t load_ns = opened(task);
-    latency_measure(task->backend, task->job, load_ns, cpus);
+    int64_t load_ns = opened(task, &model, &question);
+    latency_measure(&question, task->job, load_ns, cpus);
+    check_batch(&question, &model);
 }
 
 static void energy_pass(const Task *task) {
+    Model model;
+    Question question;
     keep_to(task->job);
     watch_start(task->job);
-    opened(task);
-    energy_measure(task->backend, task->job);
+    opened(task, &model, &question);
+    energy_measure(&question, task->job);
+    check_batch(&question, &model);
 }
 
 static void add_point(Text *text, const char *name, const Checkpoint *point) {
@@ -142,7 +150,8 @@ static void memory_pass(const Task *task) {
     checkpoint(&points[1], false);
     bool was_reset = reset_peak();
     open_model(task, &model);
-    Tensor *fed = first_sample(task, given, &model);
+    int64_t batch;
+    Tensor *fed = batched(task->job, &model, first_sample(task, given, &model), &batch);
     backend->prepare(fed);
     checkpoint(&points[2], was_reset);
     was_reset = reset_peak();

@@ -19,6 +19,12 @@ int64_t now_ns(void) {
     return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
 
+void sleep_until(int64_t time_ns) {
+    const struct timespec until = {time_ns / 1000000000, time_ns % 1000000000};
+    if (now_ns() >= time_ns) return;
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) continue;
+}
+
 Text keep_to(const Job *job) {
     cpu_set_t cpus;
     Text text = {0};

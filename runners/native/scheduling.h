@@ -12,6 +12,9 @@ typedef struct {
 
 int64_t now_ns(void);
 
+/* Sleep until this time of the clock; not at all where it has passed. */
+void sleep_until(int64_t time_ns);
+
 /* Stay on the job's cores, or fail; the cores that it became, as JSON. */
 Text keep_to(const Job *job);
 

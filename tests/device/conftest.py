@@ -1,5 +1,6 @@
 """Devices to try things on: this machine in a folder of its own, a real sshd, a phone."""
 
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from edgebench.device.local import LocalTransport
 from edgebench.device.provision import Launch
 from edgebench.device.transport import open_transport
 from edgebench.runner import shipped
+from tests.conftest import miss, need
 from tests.phone import AdbServer, Phone, adb_server, switched_on
 from tests.sshd import Sshd
 
@@ -68,11 +70,32 @@ def device(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return replace(found, work_folder=found.work_folder / f"{os.getpid()}-{name}-{id(request)}")
 
 
+@pytest.fixture(scope="session")
+def adbs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two generations of adb: 29 of Debian 12, and 36, which Google's platform tools have."""
+    found = importlib.util.find_spec("adbutils")
+    if found is None or found.origin is None:
+        miss("adbutils, which carries an adb, is not installed")
+    ours = tmp_path_factory.mktemp("adb") / "adb"
+    shutil.copy(Path(found.origin).parent / "binaries" / "adb", ours)
+    ours.chmod(0o755)
+    return {"system": Path(need("adb")), "google": ours}
+
+
+# For what a client of adb does in its own way.
+EACH_ADB = pytest.mark.parametrize("server", ["system", "google"], indirect=True)
+
+
 @pytest.fixture
-def server(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> Iterator[AdbServer]:
+def server(
+    request: pytest.FixtureRequest,
+    phone: Phone,
+    adbs: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[AdbServer]:
     """A server of adb of the test's own, that knows no device yet."""
     del phone  # which knows whether there can be one
-    with adb_server() as made:
+    with adb_server(adbs[getattr(request, "param", "system")]) as made:
         for name, value in made.variables.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("HOME", str(made.home))

@@ -11,6 +11,7 @@ from edgebench.device.provision import provision
 from edgebench.device.transport import open_transport
 from edgebench.errors import ConfigError, DeviceError, DeviceLost
 from tests.conftest import miss
+from tests.device.conftest import EACH_ADB
 from tests.phone import switched_on
 from tests.sshd import free_port
 
@@ -20,6 +21,7 @@ def answer(address):
     return transport.run(["echo", "here"]).stdout
 
 
+@EACH_ADB
 def test_a_device_on_the_network_is_connected_to(spare):
     assert answer(spare.address) == b"here\n"
 
@@ -70,6 +72,7 @@ def test_nobody_listens(server):
     assert "adb tcpip 5555" in str(caught.value.hint)
 
 
+@EACH_ADB
 @pytest.mark.parametrize("way", ["network", "cable"])
 def test_a_device_that_does_not_trust_this_computer_is_no_lost_one(server, spare, way):
     spare.is_now(auth="refuse")
@@ -98,6 +101,7 @@ def test_a_device_that_is_offline_is_a_lost_one(server, spare):
 
 def test_without_a_client_the_package_is_named(server, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("EDGEBENCH_ADB")
     with pytest.raises(ConfigError, match="take the program 'adb'") as caught:
         answer("adb://")
     assert "apt install adb" in str(caught.value.hint)

@@ -14,6 +14,7 @@ from edgebench.device.patience import patiently
 from edgebench.device.transport import open_transport
 from edgebench.errors import DeviceError, DeviceLost
 from edgebench.runner import RunnerJob
+from tests.device.conftest import EACH_ADB
 
 PLACE = PurePosixPath("/data/local/tmp")
 
@@ -44,6 +45,7 @@ def test_a_cable_that_is_pulled_in_a_command_is_a_lost_device(spare, address, at
     assert transport.run(["echo", "back"]).stdout == b"back\n"
 
 
+@EACH_ADB
 def test_a_cable_that_is_pulled_in_a_push_leaves_what_was_there(spare, address, attached, tmp_path):
     transport = open_transport(address)
     (tmp_path / "old").write_bytes(b"old")
@@ -59,6 +61,7 @@ def test_a_cable_that_is_pulled_in_a_push_leaves_what_was_there(spare, address, 
     assert spare.seen(PLACE / "f").read_bytes() == (tmp_path / "new").read_bytes()
 
 
+@EACH_ADB
 def test_a_cable_that_is_pulled_in_a_pull_leaves_nothing_here(spare, address, attached, tmp_path):
     transport = open_transport(address)
     transport.run(["true"])
@@ -124,6 +127,7 @@ def test_a_server_that_is_killed_in_a_command_is_a_lost_device(server, spare):
     assert transport.run(["echo", "back"]).stdout == b"back\n"
 
 
+@EACH_ADB
 def test_a_job_survives_the_link_and_is_waited_for_again(spare, launch_of):
     device = connect(spare.address)
     job = RunnerJob(kind="latency", model="m", runtime="litert")
@@ -135,6 +139,7 @@ def test_a_job_survives_the_link_and_is_waited_for_again(spare, launch_of):
     clean(device, running)
 
 
+@EACH_ADB
 def test_a_job_survives_a_server_that_is_killed_and_is_waited_for_again(server, spare, launch_of):
     device = connect(spare.address)
     job = RunnerJob(kind="latency", model="m", runtime="litert")
@@ -154,6 +159,7 @@ def test_a_file_that_arrives_as_another_is_refused_and_removed(spare, tmp_path):
     assert listing(spare) == []
 
 
+@EACH_ADB
 def test_a_full_disk_is_the_devices_own_word(spare, tmp_path):
     (tmp_path / "f").write_bytes(bytes(20_000_000))
     transport = open_transport(spare.address)

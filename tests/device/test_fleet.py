@@ -1,14 +1,6 @@
-"""Boards of another architecture: known, given a runtime, measured, and lost for a while.
+"""A board of another architecture: known, and lost for a while."""
 
-They are emulated, so that nothing here asks how long something took.
-"""
-
-import json
-import os
-import subprocess
-import sys
-import threading
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -20,14 +12,9 @@ from edgebench.device.provision import Launch
 from edgebench.device.transport import open_transport
 from edgebench.errors import DeviceLost
 from edgebench.runner import RunnerJob, shipped
-from tests.conftest import state_of
-from tests.measure.conftest import artifact
-from tests.runners.conftest import tflite
-
-__all__ = ["artifact", "tflite"]
+from tests.carrier import Quality
 
 JOB = RunnerJob(kind="latency", model="m", runtime="litert")
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -64,7 +51,7 @@ def bare(arm64, monkeypatch):
     (arm64.seen(folder)).mkdir(exist_ok=True)
     launcher = (shipped("runners") / "launch.sh").read_bytes()
     (arm64.seen(folder) / "launch.sh").write_bytes(launcher)
-    (arm64.seen(folder) / "run.sh").write_text("sleep 40; echo survived; exit 7\n")
+    (arm64.seen(folder) / "run.sh").write_text("sleep 20; echo survived; exit 7\n")
     device = Device(
         name="pi",
         profile=load_profile("raspberry-pi-4"),
@@ -79,53 +66,12 @@ def bare(arm64, monkeypatch):
 def test_a_link_that_is_silently_dead_is_noticed_and_the_job_goes_on(arm64, bare):
     device, launch = bare
     running = start(device, launch, JOB, name="half-open")
-    back = threading.Timer(20.0, arm64.is_linked, ["up"])
-    arm64.is_linked("down")  # nobody is told: no packet comes any more
-    back.start()
+    arm64.link.becomes(Quality(is_up=False))  # nobody is told: no packet comes any more
     try:
         with pytest.raises(DeviceLost):
             device.transport.run(["sleep", "600"], timeout_s=600)
-        ended = wait(device, running, timeout_s=300)
     finally:
-        back.join()
+        arm64.link.becomes(Quality())
+    ended = wait(device, running, timeout_s=300)
     assert (ended.how, ended.exit_code, ended.log) == ("finished", 7, "survived\n")
     clean(device, running)
-
-
-def bench(board, models, wheels, out):
-    """What the command prints, as a user would start it."""
-    words = [*map(str, models), "--device", board.address, "--out", str(out), "--json"]
-    words += ["--preset", "quick"]
-    done = subprocess.run(
-        [sys.executable, "-m", "edgebench", "bench", *words],
-        env={
-            **os.environ,
-            "EDGEBENCH_SSH_CONFIG": str(board.config),
-            "EDGEBENCH_CACHE": str(wheels / "fleet"),
-            "EDGEBENCH_CONFIG": str(out / "devices.toml"),
-            "PYTHONPATH": str(ROOT),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {cell["format"]: cell for cell in json.loads(done.stdout)["cells"]}
-
-
-def test_both_formats_are_measured_on_a_board_that_had_no_runtime(
-    arm64, tflite, artifact, wheels, tmp_path
-):
-    cells = bench(arm64, [tflite / "float.tflite", artifact.path], wheels, tmp_path)
-    found = {form: (state_of(cell), cell["runtime"]) for form, cell in cells.items()}
-    assert all("emulated" in cell["reasons"] for cell in cells.values())
-    assert found == {"tflite": ("measured", "litert"), "onnx": ("measured", "onnxruntime")}
-    work = arm64.seen("/home/pi/.cache/edgebench")
-    assert list((work / "jobs").iterdir()) == []
-
-
-def test_a_32_bit_board_runs_tflite_beside_the_numpy_of_its_system(armhf, tflite, wheels, tmp_path):
-    cells = bench(armhf, [tflite / "float.tflite"], wheels, tmp_path)
-    assert {form: cell["runtime"] for form, cell in cells.items()} == {"tflite": "tflite-runtime"}
-    assert state_of(cells["tflite"]) == "measured"

@@ -297,3 +297,18 @@ def test_another_hosts_lock_is_refused_with_its_holder_and_the_remedy(here, tmp_
         assert held is not None
         assert held.holder.run == "mine"
     assert lines == [line for line in lines if line.startswith("waits: eva on pc")]
+
+
+def test_who_has_just_taken_a_lock_is_named_once_it_has_said_so(here, tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGEBENCH_LOCKS", str(tmp_path))
+    folder = tmp_path / "edgebench-lock.1"
+    folder.mkdir()
+    told = json.dumps({"owner": "elsewhere 1 1", "host": "pc", "user": "eva", "run": "r"})
+    threading.Timer(0.2, (folder / "holder").write_text, [told]).start()
+    lines: list[str] = []
+    with (
+        pytest.raises(DeviceError, match="eva on pc measures there"),
+        locked(here, run="mine", progress=lines.append),
+    ):
+        pass
+    assert lines == []

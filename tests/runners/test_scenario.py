@@ -9,6 +9,9 @@ import scenario  # type: ignore[import-not-found]  # a module of the runner, out
 from edgebench.core import Scenario
 from edgebench.errors import JobFailed
 from edgebench.runner import Loop, Windows
+from tests.runners.native.conftest import ask_native, native
+
+__all__ = ["ask_native", "native"]
 
 OFFLINE = Scenario(kind="offline", samples=8)
 MULTI = Scenario(kind="multi", samples=4)
@@ -19,6 +22,12 @@ SHORT = Loop(
     sample_min_s=0.05,
     sample_max_s=1.0,
 )
+
+
+@pytest.fixture(params=["python", "native"])
+def ask(request, ask):
+    """Each runner: what is said of a scenario holds for both."""
+    return ask if request.param == "python" else request.getfixturevalue("ask_native")
 
 
 @pytest.fixture

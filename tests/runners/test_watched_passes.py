@@ -9,6 +9,9 @@ from edgebench.errors import JobFailed
 from edgebench.measure.watch import Source
 from edgebench.measure.watched import read_watched, source_document
 from edgebench.runner import WatchSpec, Windows
+from tests.runners.native.conftest import ask_native, native
+
+__all__ = ["ask_native", "native"]
 
 LOAD = Source(name="load", path="/proc/loadavg", period_s=0.05)
 SOURCES = (source_document(LOAD),)
@@ -64,7 +67,9 @@ def test_the_energy_pass_rests_works_and_rests(tflite, ask):
     assert len(read_watched((folder / "watch.jsonl").read_bytes()).readings["load"]) >= 8
 
 
-def test_the_energy_pass_chirps_before_it_rests_where_that_is_asked_for(tflite, ask):
+@pytest.mark.parametrize("runner", ["ask", "ask_native"])
+def test_the_energy_pass_chirps_before_it_rests_where_that_is_asked_for(tflite, request, runner):
+    ask = request.getfixturevalue(runner)
     windows = Windows(idle_s=0.1, active_s=0.1, chirps=2, pulse_s=0.5)
     result, _ = ask(tflite / "float.tflite", kind="energy", windows=windows)
     energy = result.energy

@@ -54,7 +54,7 @@ def emulated(condition: Condition) -> Trouble | None:
         why="Times of translated instructions tell nothing of a board, nor which form is faster.",
         source="https://www.qemu.org/docs/master/devel/index-tcg.html",
         mend="Measure on a real board; outputs, sizes and accuracy are right here.",
-        edgebench="Cells are suspect as emulated.",
+        edgebench="Marks its cells as emulated.",
     )
 
 

@@ -11,6 +11,8 @@ from edgebench.units import show_duration
 
 DEVICES: Final = "edgebench/device/README.md"
 NEEDED: Final = ("sha256sum", "tar", "gzip")
+# Of a program all that is needed: Android's tar unpacks by it.
+INSTEAD: Final = {"gzip": "gunzip"}
 WAITING: Final = ("flock", "timeout")
 SKEW_S: Final = 60.0
 
@@ -74,7 +76,7 @@ def no_dot_product(condition: Condition) -> Trouble | None:
 def tools_missing(condition: Condition) -> Trouble | None:
     """Programs without which nothing can be put there."""
     tools = condition.rows("tools")
-    missing = [name for name in NEEDED if name not in tools]
+    missing = [name for name in NEEDED if not {name, INSTEAD.get(name, name)} & {*tools}]
     if not missing or not isinstance(condition.device.facts.get("tools"), list):
         return None
     return Trouble(
@@ -90,7 +92,7 @@ def waits_by_looking(condition: Condition) -> Trouble | None:
     """No program to sleep on a lock with."""
     tools = condition.rows("tools")
     missing = [name for name in WAITING if name not in tools]
-    if not missing or any(name not in tools for name in NEEDED):
+    if not missing or tools_missing(condition):
         return None
     return Trouble(
         severity=Severity.NOTE,

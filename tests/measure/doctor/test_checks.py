@@ -127,7 +127,7 @@ PLANTED: list[Row] = [
      {"pythons": [PYTHON | {"version": "3.6.9"}], "architecture": "riscv64"}, "only Python 3.6.9"),
     ("no_dot_product", NOTE, {"cpu_features": ["asimd"]}, "no asimddp"),
     ("tools_missing", SERIOUS, {"tools": ["sha256sum", "tar"]}, "no gzip"),
-    ("waits_by_looking", NOTE, {"tools": ["sha256sum", "tar", "gzip", "timeout"]}, "no flock"),
+    ("waits_by_looking", NOTE, {"tools": ["sha256sum", "tar", "gunzip", "timeout"]}, "no flock"),
     ("noexec", SERIOUS, {"work_is_noexec": True}, "/work is mounted noexec"),
     ("not_writable", SERIOUS, {"work_is_writable": False}, "/work may not be written"),
     ("clock_off", NOTE, {"clock_skew_s": -86_400}, "24 h 0 min behind"),

@@ -62,6 +62,14 @@ def test_a_counter_that_wraps_rises_on():
     assert (found.values[1:] > found.values[:-1]).all()
 
 
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "", "1 2"])
+def test_what_a_driver_prints_that_is_no_number_is_counted_and_left_out(text):
+    meter = rapl_of(LAPTOP)
+    found = meter.trace({meter.sources[0].name: readings("1000000", text, "3000000")})
+    assert found.values == pytest.approx([1.0, 3.0])
+    assert found.unreadable == 1
+
+
 def test_without_a_range_a_fall_is_left_to_be_refused():
     files = {path: text for path, text in LAPTOP.items() if "max_energy" not in path}
     meter = rapl_of(files)

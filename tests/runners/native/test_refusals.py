@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from edgebench.core import Scenario
 from edgebench.errors import JobFailed
 from edgebench.measure.watch import Source
 from edgebench.measure.watched import source_document
-from edgebench.runner import WatchSpec, Windows
+from edgebench.runner import WatchSpec
 
-PACED = Scenario(kind="periodic", rate_hz=30.0)
 STREAM = source_document(Source(name="power", argv=("tegrastats",), period_s=1, is_stream=True))
 
 
@@ -27,8 +25,6 @@ STREAM = source_document(Source(name="power", argv=("tegrastats",), period_s=1, 
         ({"inputs": "/nowhere.npz"}, "unsupported_input", "there is no file: /nowhere.npz"),
         ({"cpus": (4000,)}, "runtime_error", "no core 4000"),
         ({"seed": -1}, "runtime_error", "seed is -1"),
-        ({"scenario": PACED}, "no_runtime", "no scenario 'periodic', only single"),
-        ({"kind": "energy", "windows": Windows(chirps=3)}, "no_runtime", "has no chirps"),
     ],
 )
 def test_a_job_that_cannot_be_done_is_refused(tflite, ask_native, options, reason, words):
