@@ -92,7 +92,8 @@ def waits_by_looking(condition: Condition) -> Trouble | None:
     """No program to sleep on a lock with."""
     tools = condition.rows("tools")
     missing = [name for name in WAITING if name not in tools]
-    if not missing or tools_missing(condition):
+    is_known = isinstance(condition.device.facts.get("tools"), list)
+    if not missing or not is_known or tools_missing(condition):
         return None
     return Trouble(
         severity=Severity.NOTE,
