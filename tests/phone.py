@@ -230,8 +230,9 @@ def _own(root: Path, uid: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def adb_server(program: Path = Path("/usr/bin/adb")) -> Iterator[AdbServer]:
-    """Start a server of adb, and end it, or whoever has taken its place."""
+def adb_server(program: Path | None = None) -> Iterator[AdbServer]:
+    """Start a server of adb, that in PATH or another, and end it, or whoever took its place."""
+    program = program or Path(shutil.which("adb") or "adb")
     home = Path(tempfile.mkdtemp(prefix="eb-adb-"))
     port = free_port()
     variables = {
