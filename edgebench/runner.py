@@ -116,7 +116,7 @@ class RunnerJob:
     outputs: str = "outputs.npz"
 
     def to_json(self) -> str:
-        """The job document."""
+        """The job document, in one line."""
         return json.dumps(asdict(self))
 
 

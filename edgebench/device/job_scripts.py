@@ -22,13 +22,15 @@ read_pid() {
 
 # folder owner, then what `env` runs: variables, launcher, program. The environment is made anew, so
 # that the login's own settings (LD_PRELOAD, PYTHONHOME, OMP_NUM_THREADS) do not become part of a
-# measurement.
+# measurement. The document is a line: one without an end was cut off by the link, and nothing is
+# started by half of it.
 START: Final = """
-folder=$1 owner=$2
+folder=$1 owner=$2 part=$1/job.json.$$.part
 shift 2
 [ -e "$folder/pid" ] && { cat "$folder/boot" 2> /dev/null; exit 0; }
 mkdir -p "$folder" && printf '%s\\n' "$owner" > "$folder/owner" || exit 3
-cat > "$folder/job.json.part" && mv -f "$folder/job.json.part" "$folder/job.json" || exit 3
+IFS= read -r document || { echo "half a job came" >&2; exit 3; }
+printf '%s' "$document" > "$part" && mv -f "$part" "$folder/job.json" || exit 3
 exec env -i PATH="$PATH" HOME="$HOME" "$@"
 """
 

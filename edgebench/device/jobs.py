@@ -89,7 +89,7 @@ def start(device: Device, launch: "Launch", job: RunnerJob, *, name: str) -> Run
     variables = [f"{key}={value}" for key, value in launch.env.items()]
     command = (*variables, "sh", launcher, str(folder), *program)
     argv = ("sh", "-c", scripts.START, "edgebench-start", str(folder), this_process(), *command)
-    done = _patiently(device, argv, stdin=job.to_json().encode())
+    done = _patiently(device, argv, stdin=f"{job.to_json()}\n".encode())
     if done.exit_code != 0:
         words = done.stderr.decode(errors="replace").strip()[-500:]
         msg = f"{device.name} does not start the runner in {str(folder)!r}: {words or '-'}."

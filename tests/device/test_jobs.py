@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgebench.device.files import fetch
-from edgebench.device.job_scripts import WAIT
+from edgebench.device.job_scripts import START, WAIT
 from edgebench.device.jobs import (
     Running,
     clean,
@@ -19,6 +19,7 @@ from edgebench.device.jobs import (
     is_abandoned,
     start,
     stop,
+    this_process,
     wait,
 )
 from edgebench.errors import DeviceError, DeviceLost, JobFailed
@@ -225,6 +226,17 @@ def test_a_runner_that_cannot_be_started_is_told(here, launch_of):
     broken = replace(launch, argv=("sh", "/nonexistent/run.py"))
     with pytest.raises(DeviceError, match="does not start the runner"):
         start(here, broken, JOB, name="x")
+
+
+@pytest.mark.parametrize("half", ["", '{"schema": "edgebe', JOB.to_json()])
+def test_nothing_is_started_by_a_job_that_a_broken_link_cut_off(device, launch_of, half):
+    folder = device.work_folder / "jobs" / "half"
+    launch = launch_of("exit 0")
+    argv = ("sh", "-c", START, "edgebench-start", str(folder), this_process(), *launch.argv)
+    done = device.transport.run(argv, stdin=half.encode())
+    assert (done.exit_code, done.stderr) == (3, b"half a job came\n")
+    assert device.transport.run(["ls", "-A", str(folder)]).stdout == b"owner\n"
+    clean(device, Running(folder=folder))
 
 
 def test_leftovers_of_a_dead_edgebench_are_ended_and_those_of_a_live_one_are_not(
