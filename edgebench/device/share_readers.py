@@ -31,14 +31,14 @@ def load(answer: str) -> dict[str, JsonValue] | None:
 def is_emulated(facts: Mapping[str, JsonValue]) -> bool:
     """Whether a device's instructions are translated, so that no time there is a board's.
 
-    >>> is_emulated({"virtualization": "qemu"}), is_emulated({"virtualization": "kvm"})
-    (True, False)
+    >>> is_emulated({"emulator": "qemu-aarch64"}), is_emulated({"virtualization": "qemu"})
+    (True, True)
+    >>> is_emulated({"virtualization": "kvm", "model": "linux,dummy-virt"}), is_emulated({})
+    (False, False)
     """
-    return (
-        bool(facts.get("emulator"))
-        or facts.get("virtualization") == "qemu"
-        or facts.get("model") == "linux,dummy-virt"
-    )
+    kind = facts.get("virtualization")
+    is_unnamed = kind in {None, "none"} and facts.get("model") == "linux,dummy-virt"
+    return bool(facts.get("emulator")) or kind == "qemu" or is_unnamed
 
 
 def steal_ratio(answer: str) -> float | None:
