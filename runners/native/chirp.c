@@ -1,14 +1,13 @@
 #include "chirp.h"
 
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "answer.h"
+#include "program.h"
 #include "scheduling.h"
 
 /* For the processes to have started, and for the power to have come to rest after that. */
@@ -42,19 +41,6 @@ static _Noreturn void sing(const Song *song, long cores, pid_t runner) {
     _exit(0);
 }
 
-/* Whether a process that should be at its end ended well. */
-static bool ended_well(pid_t core) {
-    int status = 1;
-    for (int waited_ms = 0; waited_ms < END_TIMEOUT_MS; waited_ms += 10) {
-        if (waitpid(core, &status, WNOHANG) == core)
-            return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        poll(NULL, 0, 10);
-    }
-    kill(core, SIGKILL);
-    waitpid(core, &status, 0);
-    return false;
-}
-
 Text chirped(int64_t count, double pulse_s) {
     Text text = {0};
     text_add(&text, "[");
@@ -69,7 +55,7 @@ Text chirped(int64_t count, double pulse_s) {
     }
     bool is_whole = cores > 0;
     if (cores > 0) sleep_until(start_of(&song, count));
-    for (long core = 0; core < cores; core++) is_whole = ended_well(singers[core]) && is_whole;
+    for (long core = 0; core < cores; core++) is_whole = ended_well(singers[core], END_TIMEOUT_MS) && is_whole;
     for (int64_t index = 0; is_whole && index < count; index++) {
         int64_t start = start_of(&song, index);
         text_add(&text, index ? ", [%lld, %lld]" : "[%lld, %lld]", (long long)start,

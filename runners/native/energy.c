@@ -1,10 +1,10 @@
+#include <stdlib.h>
+
 #include "answer.h"
 #include "chirp.h"
 #include "latency.h"
 #include "scheduling.h"
 #include "watch.h"
-
-#include <stdlib.h>
 
 /* Of queries that are counted before the clock is read: no more than this time. */
 #define LOOK_EVERY_NS 1000000.0

@@ -89,3 +89,15 @@ bool program_ask(char *const *argv, char *text, size_t size) {
     }
     return is_whole;
 }
+
+bool ended_well(pid_t process, int timeout_ms) {
+    int status = 1;
+    for (int waited_ms = 0; waited_ms < timeout_ms; waited_ms += 10) {
+        if (waitpid(process, &status, WNOHANG) == process)
+            return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        poll(NULL, 0, 10);
+    }
+    kill(process, SIGKILL);
+    waitpid(process, &status, 0);
+    return false;
+}

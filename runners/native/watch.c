@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "answer.h"
@@ -199,16 +198,8 @@ void watch_start(const Job *job) {
 }
 
 const char *watch_end(void) {
-    int status = 1;
     if (leash < 0) return "null";
     close(leash);
     leash = -1;
-    for (int waited_ms = 0; waited_ms < END_TIMEOUT_MS; waited_ms += 10) {
-        if (waitpid(watcher, &status, WNOHANG) == watcher)
-            return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? "true" : "false";
-        poll(NULL, 0, 10);
-    }
-    kill(watcher, SIGKILL);
-    waitpid(watcher, &status, 0);
-    return "false";
+    return ended_well(watcher, END_TIMEOUT_MS) ? "true" : "false";
 }
