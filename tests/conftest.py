@@ -4,14 +4,18 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 
 from tests import fleet, guest, postgres
 from tests.phone import PYTHON, Phone, adb_server, switched_on
-from tests.sshd import Sshd, UnavailableError, started
+from tests.programs import UnavailableError
+from tests.sshd import Sshd, started
+
+Made = TypeVar("Made")
 
 
 def need(tool: str, *, package: str | None = None) -> str:
@@ -29,6 +33,17 @@ def miss(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+@contextlib.contextmanager
+def opened(made: AbstractContextManager[Made]) -> Iterator[Made]:
+    """What is made for a test; the test is skipped, or fails, where this machine lets it not be."""
+    with contextlib.ExitStack() as stack:
+        try:
+            found = stack.enter_context(made)
+        except UnavailableError as error:
+            miss(str(error))
+        yield found
+
+
 @pytest.fixture(scope="session", autouse=True)
 def locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where this machine keeps its locks for this session: another one may measure beside it."""
@@ -43,12 +58,9 @@ def locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def sshd() -> Iterator[Sshd]:
     """A device behind SSH, of an unprivileged user; $EDGEBENCH_SSH_CONFIG leads to it."""
     need("sshd")
-    try:
-        with started() as server, pytest.MonkeyPatch.context() as patch:
-            patch.setenv("EDGEBENCH_SSH_CONFIG", str(server.config))
-            yield server
-    except UnavailableError as error:
-        miss(str(error))
+    with opened(started()) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGEBENCH_SSH_CONFIG", str(server.config))
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -56,14 +68,15 @@ def phone() -> Iterator[Phone]:
     """A device behind adb, which a server of adb of the session's own knows how to reach."""
     for program in ("adb", "unshare", "setpriv", PYTHON):
         need(program)
-    try:
-        with switched_on() as made, adb_server() as server, pytest.MonkeyPatch.context() as patch:
-            for name, value in server.variables.items():
-                patch.setenv(name, value)
-            patch.delenv("ADB_SERVER_SOCKET", raising=False)
-            yield made
-    except UnavailableError as error:
-        miss(str(error))
+    with (
+        opened(switched_on()) as made,
+        opened(adb_server()) as server,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in server.variables.items():
+            patch.setenv(name, value)
+        patch.delenv("ADB_SERVER_SOCKET", raising=False)
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -72,11 +85,8 @@ def android(phone: Phone, wheels: Path) -> Iterator[Phone]:
     del phone  # which knows whether there can be one
     for program in ("apt-get", "patchelf", *fleet.TOOLS):
         need(program)
-    try:
-        with switched_on(android_from=wheels) as made:
-            yield made
-    except UnavailableError as error:
-        miss(str(error))
+    with opened(switched_on(android_from=wheels)) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -97,11 +107,8 @@ def armhf(wheels: Path) -> Iterator[fleet.Emulated]:
 def _emulated(kind: fleet.Kind, cache: Path) -> Iterator[fleet.Emulated]:
     for program in fleet.TOOLS:
         need(program)
-    try:
-        with fleet.booted(kind, cache) as board:
-            yield board
-    except UnavailableError as error:
-        miss(str(error))
+    with opened(fleet.booted(kind, cache)) as board:
+        yield board
 
 
 @pytest.fixture(scope="session")
@@ -122,21 +129,15 @@ def pi3(wheels: Path) -> Iterator[guest.Guest]:
 def _switched_on(kind: guest.Machine, cache: Path) -> Iterator[guest.Guest]:
     for program, package in guest.TOOLS.items():
         need(program, package=package)
-    try:
-        with guest.switched_on(kind, cache) as machine:
-            yield machine
-    except UnavailableError as error:
-        miss(str(error))
+    with opened(guest.switched_on(kind, cache)) as machine:
+        yield machine
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[postgres.Postgres]:
     """A PostgreSQL of the session's own."""
-    try:
-        with postgres.started() as server:
-            yield server
-    except postgres.UnavailableError as error:
-        miss(str(error))
+    with opened(postgres.started()) as server:
+        yield server
 
 
 def state_of(cell: dict[str, Any]) -> str:

@@ -13,14 +13,13 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from tests.link import Link, tunnel
-from tests.sshd import UnavailableError
+from tests.programs import UnavailableError, run
 
 TOOLS = ("mmdebstrap", "arch-test", "ip", "unshare", "ssh-keygen")
 MIRROR = "deb http://deb.debian.org/debian bookworm main"
@@ -51,7 +50,7 @@ KbdInteractiveAuthentication no
 StrictModes no
 UsePAM no
 UseDNS no
-SetEnv QEMU_CPU={cpu} PATH=/usr/local/bin:/usr/bin:/bin
+SetEnv {variables}PATH=/usr/local/bin:/usr/bin:/bin
 """
 BOOT = """
 set -e
@@ -297,7 +296,7 @@ def _system(kind: Kind, public: str) -> dict[str, str]:
     zone = "sys/class/thermal/thermal_zone0"
     return {
         **USERS,
-        "etc/ssh/sshd_config": SSHD_CONFIG.format(cpu=kind.cpu),
+        "etc/ssh/sshd_config": SSHD_CONFIG.format(variables=f"QEMU_CPU={kind.cpu} "),
         "etc/ssh/authorized_keys": public,
         "usr/local/bin/env": ENV.format(cpu=kind.cpu),
         f"{zone}/type": "cpu-thermal\n",
@@ -339,9 +338,3 @@ def _until(is_so: Callable[[], bool], *, why: Path | None = None) -> None:
         time.sleep(0.1)
     words = why.read_text()[-500:] if why else "it takes too long"
     raise UnavailableError(f"a board does not start: {words}")
-
-
-def run(*argv: str) -> None:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise UnavailableError(f"{argv[0]}: {textwrap.shorten(done.stderr[-500:], 400)}")

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from tests import fleet
 from tests.guest_files import DEVICE_TREE, files_of_guests
-from tests.sshd import UnavailableError, free_port
+from tests.programs import UnavailableError
+from tests.sshd import free_port
 
 # Programs, by the package of Debian's that has them.
 TOOLS = {

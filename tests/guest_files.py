@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests import fleet
+from tests.programs import run
 
 KERNEL = ("linux-image-arm64", "busybox-static")
 DEVICE_TREE = "bcm2837-rpi-3-b.dtb"
@@ -49,16 +50,7 @@ until $b ifconfig eth0 10.0.2.15 up || $b ifconfig usb0 10.0.2.15 up; do
   $b sleep 0.1
 done 2> /dev/null
 """
-SSHD_CONFIG = """
-HostKey /etc/ssh/ssh_host_ed25519_key
-AuthorizedKeysFile /etc/ssh/authorized_keys
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-StrictModes no
-UsePAM no
-UseDNS no
-SetEnv PATH=/usr/local/bin:/usr/bin:/bin
-"""
+SSHD_CONFIG = fleet.SSHD_CONFIG.format(variables="")
 
 
 def files_of_guests(cache: Path) -> Path:
@@ -86,7 +78,7 @@ def _files(root: Path, cache: Path) -> Path:
 def _make(root: Path, scratch: Path, made: Path) -> None:
     system = scratch / "system"
     extract = ["--quiet", "--arch=arm64", "--variant=extract", f"--include={','.join(KERNEL)}"]
-    fleet.run("mmdebstrap", *extract, "bookworm", str(system), fleet.MIRROR)
+    run("mmdebstrap", *extract, "bookworm", str(system), fleet.MIRROR)
     for pattern, name in (
         ("boot/vmlinuz-*", "vmlinuz"),
         (f"usr/lib/**/{DEVICE_TREE}", DEVICE_TREE),
@@ -96,15 +88,15 @@ def _make(root: Path, scratch: Path, made: Path) -> None:
     busybox = (system / "bin/busybox").read_bytes()
     (made / "initrd.gz").write_bytes(gzip.compress(_first_root(system, busybox), 1))
     for name in ("host", "client"):
-        fleet.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(made / name))
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(made / name))
     _furnish(root, scratch / "root", made, busybox)
     made_of = ("-d", str(scratch / "root"), str(made / "disk"), DISK)
-    fleet.run("mke2fs", "-q", "-t", "ext4", "-m", "0", *made_of)
+    run("mke2fs", "-q", "-t", "ext4", "-m", "0", *made_of)
 
 
 def _furnish(root: Path, disk: Path, made: Path, busybox: bytes) -> None:
     """What lies on the disk: the board's root, who may log in, and what starts it."""
-    fleet.run("cp", "-a", str(root), str(disk))
+    run("cp", "-a", str(root), str(disk))
     files = {
         **fleet.USERS,
         "etc/inittab": "::sysinit:/etc/boot\n::respawn:/usr/sbin/sshd -D -e\n",

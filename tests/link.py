@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.carrier import Quality
+from tests.programs import UnavailableError, run
 
 _NUMBERS: Final = itertools.count()
 
@@ -49,13 +50,13 @@ def tunnel(pid: int, port: int) -> Iterator[Link]:
     while Path(f"/proc/{pid}/ns/net").readlink() == Path("/proc/self/ns/net").readlink():
         time.sleep(0.01)
     with _carried("tunnel", device) as process:
-        _run("ip", "link", "set", f"{device}b", "netns", str(pid), "name", "eth0")
-        _run("ip", "addr", "add", f"{here}/30", "dev", f"{device}a")
-        _run("ip", "link", "set", f"{device}a", "up")
+        run("ip", "link", "set", f"{device}b", "netns", str(pid), "name", "eth0")
+        run("ip", "addr", "add", f"{here}/30", "dev", f"{device}a")
+        run("ip", "link", "set", f"{device}a", "up")
         inside = ("nsenter", f"--net=/proc/{pid}/ns/net", "ip")
-        _run(*inside, "link", "set", "lo", "up")
-        _run(*inside, "link", "set", "eth0", "up")
-        _run(*inside, "addr", "add", f"{there}/30", "dev", "eth0")
+        run(*inside, "link", "set", "lo", "up")
+        run(*inside, "link", "set", "eth0", "up")
+        run(*inside, "addr", "add", f"{there}/30", "dev", "eth0")
         yield Link(host=there, port=port, process=process)
 
 
@@ -75,12 +76,8 @@ def _carried(*words: str) -> Iterator[subprocess.Popen[str]]:
     try:
         assert process.stdout is not None
         if process.stdout.readline() != "ready\n":
-            raise OSError(f"no link of the kind {words[0]} can be made")
+            raise UnavailableError(f"no link of the kind {words[0]} can be made")
         yield process
     finally:
         process.kill()
         process.communicate(timeout=10)
-
-
-def _run(*argv: str) -> None:
-    subprocess.run(argv, check=True, capture_output=True)

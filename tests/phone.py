@@ -23,7 +23,8 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from tests import android, fleet
-from tests.sshd import UnavailableError, end_all_of, free_port, wait_for
+from tests.programs import UnavailableError
+from tests.sshd import end_all_of, free_port, wait_for
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 PYTHON = "/usr/bin/python3"

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from tests.programs import UnavailableError
+
 USER = "eb tester"
 PASSWORD = "swordfish @ / : % chips"
 STARTS_S = 30.0
-
-
-class UnavailableError(Exception):
-    """No PostgreSQL can be started on this machine."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from tests.link import Link, relay, tunnel
+from tests.programs import UnavailableError
 
 SSHD = "/usr/sbin/sshd"
 USER = "eb-board"
@@ -28,10 +29,6 @@ PASSWORD = "swordfish & <chips>"
 
 
 _NUMBERS = itertools.count()
-
-
-class UnavailableError(Exception):
-    """No sshd can be started on this machine."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Devices to try things on: this machine in a folder of its own, a real sshd, a phone."""
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -17,6 +18,8 @@ from edgebench.device.provision import Launch
 from edgebench.device.transport import open_transport
 from edgebench.runner import shipped
 from tests.conftest import miss, need
+from tests.fleet import Emulated
+from tests.guest import Guest
 from tests.phone import AdbServer, Phone, adb_server, switched_on
 from tests.sshd import Sshd
 
@@ -110,6 +113,27 @@ def spare(server: AdbServer) -> Iterator[Phone]:
     del server
     with switched_on() as made:
         yield made
+
+
+@pytest.fixture
+def reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Emulated | Guest], Device]]:
+    """Connect to an emulated board or machine; the connection ends with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def reach(board: Emulated | Guest) -> Device:
+            monkeypatch.setenv("EDGEBENCH_SSH_CONFIG", str(board.config))
+            device = connect(board.address)
+            stack.callback(device.transport.close)
+            return device
+
+        yield reach
+
+
+def arrives_in(folder: Path) -> bool:
+    """Whether something of a file has come there."""
+    with contextlib.suppress(FileNotFoundError):
+        return any(path.is_file() and path.stat().st_size for path in folder.rglob("*"))
+    return False
 
 
 @pytest.fixture

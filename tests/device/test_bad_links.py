@@ -13,8 +13,9 @@ from edgebench.device.files import deliver, fetch, sha256_of
 from edgebench.device.patience import patiently
 from edgebench.errors import DeviceError
 from tests.carrier import Quality
-from tests.conftest import miss
-from tests.sshd import UnavailableError, started
+from tests.conftest import opened
+from tests.device.conftest import arrives_in
+from tests.sshd import started
 
 CUT = Quality(is_up=False)
 POOR = Quality(delay_ms=15, jitter_ms=10, loss_percent=1, rate_mbit_s=40)
@@ -22,11 +23,8 @@ POOR = Quality(delay_ms=15, jitter_ms=10, loss_percent=1, rate_mbit_s=40)
 
 @pytest.fixture(scope="module", params=["tunnel", "relay"])
 def server(request):
-    try:
-        with started(far=request.param) as found:
-            yield found
-    except UnavailableError as error:
-        miss(str(error))
+    with opened(started(far=request.param)) as found:
+        yield found
 
 
 @pytest.fixture
@@ -68,30 +66,33 @@ def test_a_file_arrives_whole_over_a_poor_link_and_comes_back(server, far, big, 
     assert after["lost"] > before["lost"]
 
 
-def breaks_when(server, has_begun, pause_s):
-    """A thread that cuts the link once something has begun, and mends it a while later."""
+def breaks_in_a_push(server, work, pause_s):
+    """Cut the link once something of a file has come, and mend it a while later; what was there."""
+    there: list[str] = []
 
     def watch():
         deadline = time.monotonic() + 60
-        while not has_begun() and time.monotonic() < deadline:
+        while not arrives_in(work) and time.monotonic() < deadline:
             time.sleep(0.01)
         server.link.becomes(CUT)
+        there.extend(path.name for path in work.rglob("*"))
         time.sleep(pause_s)
         server.link.becomes(Quality())
 
     thread = threading.Thread(target=watch)
     thread.start()
-    return thread
+    return thread, there
 
 
 def test_a_push_goes_on_where_the_link_comes_back_soon(server, far, big):
     device = replace(far, work_folder=far.work_folder / "soon")
     server.link.becomes(Quality(rate_mbit_s=10))
-    arrived = server.seen(device.work_folder)
     sent: list[str] = []
-    watch = breaks_when(server, lambda: any(path.stat().st_size for path in arrived.rglob("*")), 2)
+    watch, there = breaks_in_a_push(server, server.seen(device.work_folder), 2)
     place = deliver(device, big, progress=sent.append)
     watch.join()
+    assert there
+    assert place.name not in there
     assert len(sent) == 1
     assert sha256_of(server.seen(place)) == sha256_of(big)
 

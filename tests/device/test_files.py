@@ -14,6 +14,7 @@ from edgebench.device.files import deliver, fetch, sha256_of
 from edgebench.device.patience import patiently
 from edgebench.errors import ConfigError, DeviceError, DeviceLost
 from tests.conftest import miss
+from tests.device.conftest import arrives_in
 from tests.sshd import Board, started
 
 
@@ -74,11 +75,6 @@ def cut_when(sshd, has_begun):
         sshd.cut()
 
     return threading.Thread(target=watch)
-
-
-def arrives_in(folder):
-    with contextlib.suppress(FileNotFoundError):
-        return any(path.is_file() and path.stat().st_size for path in folder.rglob("*"))
 
 
 def is_read(path):

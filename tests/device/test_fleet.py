@@ -5,7 +5,6 @@ from pathlib import PurePosixPath
 import pytest
 
 from edgebench.core import Device
-from edgebench.device.connect import connect
 from edgebench.device.jobs import clean, start, wait
 from edgebench.device.profile import load_profile
 from edgebench.device.provision import Launch
@@ -15,21 +14,6 @@ from edgebench.runner import RunnerJob, shipped
 from tests.carrier import Quality
 
 JOB = RunnerJob(kind="latency", model="m", runtime="litert")
-
-
-@pytest.fixture
-def reached(monkeypatch):
-    """An emulated board as a device; the connection ends with the test."""
-    opened = []
-
-    def reach(board):
-        monkeypatch.setenv("EDGEBENCH_SSH_CONFIG", str(board.config))
-        opened.append(connect(board.address))
-        return opened[-1]
-
-    yield reach
-    for device in opened:
-        device.transport.close()
 
 
 def test_a_pi_says_what_it_is_and_which_profile_is_its(arm64, reached):

@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from edgebench.device.connect import connect
 from edgebench.device.provision import provision
 from edgebench.device.wheels import MANIFEST
 from edgebench.measure.doctor.registry import examine
@@ -39,21 +38,6 @@ for folder in {WORK}/runtimes/*/; do
   sha256sum --check --quiet {MANIFEST} 2>&1 || echo "$folder is broken"
 done
 """
-
-
-@pytest.fixture
-def reached(monkeypatch):
-    """A machine as a device; the connection ends with the test."""
-    opened = []
-
-    def reach(machine):
-        monkeypatch.setenv("EDGEBENCH_SSH_CONFIG", str(machine.config))
-        opened.append(connect(machine.address))
-        return opened[-1]
-
-    yield reach
-    for device in opened:
-        device.transport.close()
 
 
 def test_a_machine_says_what_it_has_and_that_it_is_emulated(virt, reached):

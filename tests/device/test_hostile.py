@@ -21,8 +21,8 @@ from edgebench.measure.launched import ran
 from edgebench.runner import RunnerJob
 from tests.conftest import miss, need
 from tests.hostile import hostile_board, says
+from tests.programs import UnavailableError
 from tests.simulated import BRISK
-from tests.sshd import UnavailableError
 
 JOB = RunnerJob(kind="latency", model="m.onnx", runtime="onnxruntime")
 PLACE = PurePosixPath("/data/local/tmp")

@@ -10,7 +10,8 @@ import pytest
 from edgebench.device.transport import open_transport
 from edgebench.errors import DeviceError, DeviceLost
 from tests.conftest import miss, need
-from tests.sshd import PASSWORD, UnavailableError, started
+from tests.programs import UnavailableError
+from tests.sshd import PASSWORD, started
 
 
 def config(tmp_path, monkeypatch, text):

@@ -15,9 +15,10 @@ from edgebench.measure.campaign import measure_device
 from edgebench.measure.cell import Task
 from edgebench.measure.session import Bench
 from tests.conftest import miss, need
+from tests.programs import UnavailableError
 from tests.runners.conftest import tflite
 from tests.simulated import BRISK
-from tests.sshd import UnavailableError, started
+from tests.sshd import started
 
 __all__ = ["tflite"]
 

@@ -23,9 +23,10 @@ from edgebench.measure.restarts import measure_through
 from edgebench.runner import RunnerJob
 from tests.conftest import miss, need
 from tests.device.conftest import launch_of
+from tests.programs import UnavailableError
 from tests.restarts import board_restarted, sshd_restarted
 from tests.simulated import BRISK, runners_of
-from tests.sshd import Board, UnavailableError, started
+from tests.sshd import Board, started
 
 __all__ = ["launch_of"]
 

@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from tests.carrier import Quality
-from tests.conftest import miss, state_of
-from tests.sshd import UnavailableError, started
+from tests.conftest import opened, state_of
+from tests.sshd import started
 from tests.workflow.runs import document, only_run, processes_of
 
 POOR = Quality(delay_ms=20, jitter_ms=10, loss_percent=1)
@@ -18,11 +18,8 @@ CUTS_S = (2.0, 14.0)
 
 @pytest.fixture
 def far():
-    try:
-        with started(far="tunnel" if os.geteuid() == 0 else "relay") as server:
-            yield server
-    except UnavailableError as error:
-        miss(str(error))
+    with opened(started(far="tunnel" if os.geteuid() == 0 else "relay")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ from edgebench.device.record import Recorder, scrubbed, secrets_of
 from edgebench.device.replay import command_key, open_replay, write_capture
 from edgebench.workflow.probe import probe
 from tests.conftest import miss, need
+from tests.programs import UnavailableError
 from tests.simulated import SimulatedPi
-from tests.sshd import UnavailableError, started
+from tests.sshd import started
 
 HOST = "lab-of-alice"
 SERIAL = "10000000deadbeef"

@@ -10,7 +10,8 @@ from edgebench.core import Format
 from edgebench.workflow import Desk, read_order
 from edgebench.workflow.reach import reach
 from tests.conftest import miss
-from tests.sshd import PASSWORD, UnavailableError, started
+from tests.programs import UnavailableError
+from tests.sshd import PASSWORD, started
 
 SETTINGS = "PasswordAuthentication yes\nPubkeyAuthentication no"
 

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from tests.conftest import miss
-from tests.sshd import UnavailableError, started
+from tests.programs import UnavailableError
+from tests.sshd import started
 from tests.workflow.runs import document, only_run, processes_of, wait_for_processes
 
 VARIANTS = '[[variant]]\nname = "float"\n'
